@@ -1,0 +1,24 @@
+"""The two ways a run can fail, and the exit status each one means."""
+
+__all__ = ["AudioStyleError", "InputError", "RunError"]
+
+
+class AudioStyleError(Exception):
+    """Base of every error whose text is a sentence meant for the user.
+
+    The text says what was tried, what came, what was expected and what to do.
+    """
+
+    exit_status = 1
+
+
+class InputError(AudioStyleError):
+    """The user's input (a file, an option, a setting) cannot be used: exit status 2."""
+
+    exit_status = 2
+
+
+class RunError(AudioStyleError):
+    """The input was fine but the run failed (full disk, NaN loss): exit status 1."""
+
+    exit_status = 1

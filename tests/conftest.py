@@ -1,0 +1,23 @@
+"""Fixtures for the material beside the repository, which is not part of it."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder ``../shared``; the test is skipped where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs {SHARED}, which holds the paper's clips, weights and recorded numbers")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def golden(shared: Path) -> Callable[[str], Mapping[str, np.ndarray]]:
+    """Opens one file of numbers recorded by running the authors' code."""
+    return lambda name: np.load(shared / "golden" / name)
