@@ -1,0 +1,56 @@
+# `make demo` on a fresh machine: makes .venv, then two clips, then a transfer.  All paths are relative, so the folder's
+# name may hold spaces.
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test test-full lint clean
+
+# Another interpreter: make PYTHON=/opt/python3.11/bin/python3.11 demo
+PYTHON =
+
+RUN = .venv/bin/python -m
+PIP = $(RUN) pip install --disable-pip-version-check --no-input --quiet --require-hashes --no-build-isolation
+
+help:
+	@echo 'make demo       two synthetic clips and a transfer between them, into demo_output/ (a few minutes)'
+	@echo 'make test       ruff, mypy and the tests that take seconds'
+	@echo 'make test-full  every test, the slow ones too'
+	@echo 'make lint       ruff and mypy only'
+	@echo 'make clean      removes .venv, demo_output/ and the tools'"'"' caches'
+	@echo
+	@echo 'Each makes .venv first, with the pinned packages of requirements.txt.  PYTHON=... names another Python 3.11.'
+
+demo: .venv/ready
+	@$(RUN) audiostyle demo -o demo_output
+
+test: lint
+	$(RUN) pytest -m 'not slow'
+
+test-full: lint
+	$(RUN) pytest
+
+lint: .venv/ready-dev
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy audiostyle run_transfer.py
+
+# The stamps are written last: without them .venv is unfinished, and the next call starts it afresh.
+.venv/ready: requirements.txt requirements-build.txt
+	@rm -f .venv/ready .venv/ready-dev
+	@python=$$(scripts/preflight '$(PYTHON)') && \
+	echo 'Making .venv and installing the pinned packages (about 200 MB to download the first time) ...' && \
+	trap 'echo "The set-up was interrupted; the next make starts it again." >&2; exit 130' INT TERM && \
+	"$$python" -m venv --clear .venv && \
+	$(PIP) -r requirements-build.txt && \
+	$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/ready-dev: .venv/ready requirements-dev.txt
+	@echo 'Installing what the tests need ...'
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf .venv demo_output .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	find audiostyle tests -name __pycache__ -type d -prune -exec rm -rf {} +
