@@ -1,0 +1,177 @@
+"""What is minimised: one compiled function from an image to its loss parts and their gradient.
+
+The authors compiled loss and gradient as two functions that each ran the network forward (T17); here
+one function does both.  Targets (content activation, Gram matrices, power spectra) are computed once.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import theano
+import theano.tensor as T
+
+from audiostyle.network.losses import (
+    autocorrelation_loss,
+    autocorrelation_spectra,
+    content_loss,
+    gram_matrix,
+    style_loss,
+    total_variation_loss,
+)
+from audiostyle.network.vgg19 import build_vgg19, features
+from audiostyle.settings import Settings
+
+__all__ = ["Objective", "loss_weights"]
+
+
+def loss_weights(settings: Settings) -> dict[str, float]:
+    """Return the weight of every loss part that these settings ask for, by name, in order.
+
+    Parts of weight 0 are left out: they are not computed.
+    """
+    weights = {"content": settings.content_weight}
+    weights |= {f"style_{layer}": settings.style_weight for layer in settings.style_layers}
+    weights["total_variation"] = settings.tv_weight
+    factors = settings.ac_layer_weights or (1.0,) * len(settings.ac_layers)
+    for axis, wanted, weight in (
+        ("row", settings.rowac, settings.row_weight),
+        ("column", settings.colac, settings.column_weight),
+    ):
+        for layer, factor in zip(settings.ac_layers, factors, strict=True):
+            suffix = "" if layer == "input" else f"_{layer}"
+            if wanted:
+                weights[f"{axis}_autocorrelation{suffix}"] = weight * factor
+    return {name: weight for name, weight in weights.items() if weight}
+
+
+class Objective:
+    """The weighted losses of an image, given a content image, a style image and a network.
+
+    Parameters
+    ----------
+    content, style : np.ndarray ``(1, 3, height, width)``
+        Network images, of the same size.
+    parameters : list of 32 np.ndarray
+        As :func:`audiostyle.network.vgg19.build_vgg19` takes them.
+    settings : Settings
+
+    Attributes
+    ----------
+    shape : tuple (1, 3, height, width)
+    weights : dict of str to float
+        Weight of each loss part.
+    """
+
+    def __init__(
+        self, content: np.ndarray, style: np.ndarray, parameters: list[np.ndarray], settings: Settings
+    ) -> None:
+        self.settings = settings
+        self.shape: tuple[int, int, int, int] = content.shape  # type: ignore[assignment]
+        self.dtype = np.dtype(settings.float_type)
+        self.weights = loss_weights(settings)
+        self._on_cpu = theano.config.device == "cpu"
+        self._layers = build_vgg19(
+            *self.shape[2:], parameters, pooling=settings.pooling, float_type=settings.float_type
+        )
+        self._feature_functions: dict[tuple[str, ...], Callable[[np.ndarray], list[np.ndarray]]] = {}
+        self._targets = self._measure_targets(content, style)
+        self._function = self._compile()
+
+    def __call__(self, image: np.ndarray) -> tuple[dict[str, float], float, np.ndarray]:
+        """Return the weighted loss parts, their sum and its gradient.
+
+        Parameters
+        ----------
+        image : np.ndarray ``(1, 3, height, width)`` of the settings' ``float_type``
+
+        Returns
+        -------
+        parts : dict of str to float
+        total : float
+        gradient : np.ndarray ``(1, 3, height, width)``
+        """
+        parts, gradient = self._function(image)
+        return dict(zip(self.weights, parts.tolist(), strict=True)), float(parts.sum()), np.asarray(gradient)
+
+    def features(self, image: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """Return activations ``(1, channels, height, width)`` of the named layers at an image."""
+        names = tuple(names)
+        if names not in self._feature_functions:
+            symbol = self._layers["input"].input_var.type("image")
+            outputs = list(features(self._layers, names, symbol).values())
+            self._feature_functions[names] = theano.function([symbol], outputs)
+        values = self._feature_functions[names](np.asarray(image, dtype=self.dtype))
+        return dict(zip(names, map(np.asarray, values), strict=True))
+
+    def _shape_of(self, layer: str) -> Any:
+        return self._layers[layer].output_shape
+
+    def _taps(self) -> tuple[str, ...]:
+        """Layers that a loss looks at, in the network's order."""
+        settings = self.settings
+        wanted = {settings.content_layer, *settings.style_layers}
+        if settings.rowac or settings.colac:
+            wanted |= set(settings.ac_layers)
+        return tuple(layer for layer in self._layers if layer in wanted)
+
+    def _measure_targets(self, content: np.ndarray, style: np.ndarray) -> dict[str, np.ndarray]:
+        settings, taps = self.settings, self._taps()
+        at = {"content": self.features(content, taps), "style": self.features(style, taps)}
+        targets = {"content": at["content"][settings.content_layer]}
+        for layer in settings.style_layers:
+            matrix = at["style"][layer].reshape(self._shape_of(layer)[1], -1)
+            targets[f"style_{layer}"] = matrix @ matrix.T
+        for axis, source in (("row", settings.row_target), ("column", settings.column_target)):
+            for layer in settings.ac_layers:
+                name = f"{axis}_autocorrelation" + ("" if layer == "input" else f"_{layer}")
+                if name in self.weights:
+                    symbol = T.TensorType(self.dtype.name, (False,) * 4)()
+                    spectra = theano.function([symbol], self._spectra(symbol, layer, axis), mode="FAST_COMPILE")
+                    targets[name] = np.asarray(spectra(at[source][layer]))
+        return targets
+
+    def _spectra(self, activation: Any, layer: str, axis: str) -> Any:
+        return autocorrelation_spectra(
+            activation, self._shape_of(layer), axis, mean=self.settings.ac_mean, on_cpu=self._on_cpu
+        )
+
+    def _parts(self, image: Any) -> dict[str, Any]:
+        """Return the unweighted losses of a symbolic image by name."""
+        settings, taps = self.settings, self._taps()
+        activations = features(self._layers, taps, image)
+        targets = {name: theano.shared(value, name=f"target {name}") for name, value in self._targets.items()}
+        parts = {}
+        for name in self.weights:
+            if name == "content":
+                parts[name] = content_loss(activations[settings.content_layer], targets[name])
+            elif name == "total_variation":
+                parts[name] = total_variation_loss(image, settings.tv_exponent)
+            elif name.startswith("style_"):
+                layer = name.removeprefix("style_")
+                parts[name] = style_loss(activations[layer], targets[name], self._shape_of(layer))
+            else:
+                axis, _, rest = name.partition("_autocorrelation")
+                layer = rest.removeprefix("_") or "input"
+                _, channels, height, width = self._shape_of(layer)
+                normaliser = height * width * (channels if settings.ac_normaliser == "channels_height_width" else 1)
+                spectra = self._spectra(activations[layer], layer, axis)
+                parts[name] = autocorrelation_loss(
+                    spectra, targets[name], width if axis == "row" else height, normaliser
+                )
+        return parts
+
+    def _compile(self) -> Callable[[np.ndarray], tuple[np.ndarray, Any]]:
+        image = self._layers["input"].input_var.type("image")
+        parts = self._parts(image)
+        weighted = [
+            T.cast(T.constant(np.asarray(self.weights[name], dtype=part.dtype)) * part, "float64")
+            for name, part in parts.items()
+        ]
+        total = weighted[0]
+        for part in weighted[1:]:
+            total = total + part
+        function: Callable[[np.ndarray], tuple[np.ndarray, Any]] = theano.function(
+            [image], [T.stack(weighted), T.grad(total, image)]
+        )
+        return function

@@ -1,0 +1,291 @@
+"""Starts Theano: the one place that touches its environment.
+
+Theano reads its flags when it is first imported, so everything it needs is decided here, before that:
+the device, a BLAS to link to, the compile cache.  Flags that the user has set, in ``THEANO_FLAGS`` or
+in a ``.theanorc``, win; only a BLAS that cannot be linked is replaced, because without one Theano
+falls back to loops a hundred times slower.  Two names that Lasagne 0.1 expects of an older Theano and
+an older Python are put back as well.
+"""
+
+import configparser
+import contextlib
+import dataclasses
+import hashlib
+import inspect
+import logging
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import types
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from audiostyle.errors import InputError, RunError
+
+__all__ = ["Backend", "cache_folder", "start_theano", "user_flag"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Backend:
+    """What Theano was started with, as ``run.json`` records it.
+
+    Attributes
+    ----------
+    device : str
+        Theano's device, such as ``cpu`` or ``cuda0``.
+    blas : str
+        The linker flags of the BLAS that CPU functions call.
+    threads : int
+        Threads that BLAS and OpenMP may use.
+    compile_cache : str
+        Folder of compiled functions.
+    """
+
+    device: str
+    blas: str
+    threads: int
+    compile_cache: str
+
+
+def cache_folder() -> Path:
+    """Return a writable folder for what can be made again, such as compiled functions.
+
+    ``$XDG_CACHE_HOME/audiostyle`` or ``~/.cache/audiostyle``; where neither can be written (a
+    read-only container), a folder of this user in the system's temporary folder.
+    """
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    for folder in (Path(home) / "audiostyle", _private_temporary_folder()):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    raise RunError(
+        f"No folder for compiled functions can be written: {home} and {tempfile.gettempdir()} were tried; make one "
+        "of them writable, or name a writable folder in XDG_CACHE_HOME."
+    )
+
+
+def user_flag(name: str) -> str | None:
+    """Return what the user's ``THEANO_FLAGS`` or ``.theanorc`` says of a flag, or None."""
+    return _user_flags().get(name)
+
+
+def start_theano(device: str = "cpu", threads: int = 0) -> Backend:
+    """Import Theano with a working BLAS, device and compile cache, and make Lasagne importable.
+
+    Only the first call starts anything; later ones apply `threads` and describe what runs.
+
+    Parameters
+    ----------
+    device : str
+        ``cpu``, ``cuda``, ``cuda0``, ``opencl0:0`` ...
+    threads : int
+        CPU threads of BLAS and OpenMP; 0 means ``OMP_NUM_THREADS``, or all cores.
+
+    Returns
+    -------
+    Backend
+
+    Raises
+    ------
+    InputError
+        If the device is unknown or does not answer.
+    RunError
+        If there is no compiler or no Python.h.
+    """
+    import scipy.linalg  # noqa: F401  loads the OpenBLAS that Theano's functions will be linked to
+
+    if "theano" not in sys.modules:
+        _check_compiler()
+        with _environment("THEANO_FLAGS", _flags(device)):
+            _import_theano(device)
+    _put_back_names()
+    import theano
+
+    threads = threads or int(os.environ.get("OMP_NUM_THREADS") or 0) or len(os.sched_getaffinity(0))
+    _limit_threads(threads)
+    return Backend(
+        device=theano.config.device,
+        blas=theano.config.blas.ldflags,
+        threads=threads,
+        compile_cache=theano.config.compiledir,
+    )
+
+
+def _flags(device: str) -> str:
+    """Return ``THEANO_FLAGS``: ours first, so that the user's own, which follow, win."""
+    theirs = _user_flags()
+    ours = {
+        "base_compiledir": str(cache_folder() / "theano"),
+        "device": device,
+        "dnn.enabled": "False",  # Theano 1.0.5 knows cuDNN 5 to 7 only, which no registry has any more
+        "gpuarray.preallocate": "-1",
+        "openmp": "False",  # Theano's own loops; BLAS and oneDNN thread by themselves
+    }
+    if not _links(theirs.get("blas.ldflags", "")):
+        ours["blas.ldflags"] = theirs["blas.ldflags"] = _bundled_blas()
+    own = ",".join(f"{name}={shlex.quote(value)}" for name, value in ours.items() if name not in theirs)
+    environment = os.environ.get("THEANO_FLAGS", "")
+    blas = f"blas.ldflags={shlex.quote(theirs['blas.ldflags'])}"
+    # The device asked for on the command line is the user's latest word, so it comes last.
+    return ",".join(part for part in (own, environment, blas, f"device={device}") if part)
+
+
+def _user_flags() -> dict[str, str]:
+    """Return the flags of the user's ``.theanorc`` files and, over them, of ``THEANO_FLAGS``."""
+    files = configparser.RawConfigParser()
+    with contextlib.suppress(configparser.Error, UnicodeDecodeError):
+        files.read(os.path.expanduser(name) for name in os.environ.get("THEANORC", "~/.theanorc").split(os.pathsep))
+    flags = {
+        option if section == "global" else f"{section}.{option}": value
+        for section in files.sections()
+        for option, value in files.items(section)
+    }
+    splitter = shlex.shlex(os.environ.get("THEANO_FLAGS", ""), posix=True)
+    splitter.whitespace, splitter.whitespace_split = ",", True
+    try:
+        pairs = [item.strip().split("=", 1) for item in splitter]
+    except ValueError as error:
+        raise InputError(
+            f"THEANO_FLAGS cannot be read ({error}): it is {os.environ['THEANO_FLAGS']!r}, but must be name=value "
+            "pairs separated by commas; correct or unset it."
+        ) from None
+    flags.update({pair[0]: pair[1] for pair in pairs if len(pair) == 2})
+    return flags
+
+
+def _bundled_blas() -> str:
+    """Return linker flags for the 32-bit-integer OpenBLAS inside scipy's wheel.
+
+    numpy's wheel has the 64-bit-integer one, whose names Theano does not call.
+    """
+    import scipy
+
+    folder = Path(scipy.__file__).resolve().parent.parent / "scipy.libs"
+    libraries = sorted(folder.glob("libopenblasp-*.so"))
+    if not libraries:
+        raise RunError(
+            f"No OpenBLAS was found in {folder}, where scipy's wheel keeps it; install scipy from the package index "
+            "(pip install scipy), or name a BLAS yourself: THEANO_FLAGS=blas.ldflags=-lopenblas."
+        )
+    return f"-L{_without_spaces(folder)} -l:{libraries[-1].name}"
+
+
+def _without_spaces(folder: Path) -> Path:
+    """Return `folder`, or a link to it in a path without spaces: Theano splits its flags at them."""
+    if " " not in str(folder):
+        return folder
+    base = cache_folder()
+    if " " in str(base):
+        base = _private_temporary_folder()
+        base.mkdir(mode=0o700, exist_ok=True)
+        if base.stat().st_uid != os.getuid():
+            raise RunError(f"{base} belongs to another user; remove it, or name another folder in TMPDIR.")
+    link = base / ("libraries-" + hashlib.sha256(os.fsencode(folder)).hexdigest()[:16])
+    if not link.is_symlink() or Path(os.readlink(link)) != folder:
+        beside = link.with_name(f"{link.name}.{os.getpid()}")
+        beside.symlink_to(folder)
+        os.replace(beside, link)
+    return link
+
+
+def _private_temporary_folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"audiostyle-{os.getuid()}"
+
+
+def _links(flags: str) -> bool:
+    """Tell whether a program that calls BLAS can be linked with these flags."""
+    if not flags.strip():
+        return False
+    program = 'extern "C" void sgemm_(); int main() { sgemm_(); }'
+    command = ["g++", "-x", "c++", "-", *flags.split(), "-o", os.devnull]
+    return subprocess.run(command, input=program, text=True, capture_output=True, check=False).returncode == 0
+
+
+def _check_compiler() -> None:
+    remedy = "install both (Debian and Ubuntu: apt install g++ python3-dev)."
+    if shutil.which("g++") is None:
+        raise RunError(f"Theano compiles its functions with g++, which was not found on PATH; {remedy}")
+    header = Path(sysconfig.get_paths()["include"]) / "Python.h"
+    if not header.is_file():
+        raise RunError(f"Theano compiles its functions against {header}, which does not exist; {remedy}")
+
+
+def _import_theano(device: str) -> None:
+    # "We did not find a dynamic library ..." is wrong for a -l:name flag, and the numpy that is
+    # pinned warns about its own distutils: neither is for the user.
+    logging.getLogger("theano.tensor.blas").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import theano
+        except ValueError as error:
+            raise InputError(
+                f"Theano does not know the device {device!r} ({str(error).splitlines()[0]}); use cpu, cuda, cuda0, "
+                "opencl0:0 or auto."
+            ) from None
+        except Exception as error:  # pygpu raises its own kinds
+            if device == "cpu":
+                raise
+            raise InputError(
+                f"The device {device!r} cannot be used ({str(error).splitlines()[0]}); python -m audiostyle doctor "
+                f"--device {device} says what is missing, and --device cpu always works."
+            ) from None
+    if theano.config.device != "cpu" and "theano.gpuarray" in sys.modules:
+        from theano import gpuarray
+
+        if not gpuarray.pygpu_activated:
+            raise InputError(
+                f"The device {device!r} cannot be used: pygpu did not start; python -m audiostyle doctor --device "
+                f"{device} says what is missing, and --device cpu always works."
+            )
+
+
+def _put_back_names() -> None:
+    """Put back what Lasagne 0.1 imports: Theano's ``downsample`` and Python's ``getargspec``."""
+    if not hasattr(inspect, "getargspec"):
+        inspect.getargspec = _getargspec  # type: ignore[attr-defined]
+    name = "theano.tensor.signal.downsample"
+    if name not in sys.modules:
+        import theano.tensor.signal
+        from theano.tensor.signal import pool
+
+        def max_pool_2d(input: Any, ds: Any, ignore_border: Any = None, st: Any = None, padding: Any = (0, 0),
+                        mode: str = "max") -> Any:  # fmt: skip
+            return pool.pool_2d(input, ws=ds, ignore_border=ignore_border, stride=st, pad=padding, mode=mode)
+
+        module = types.ModuleType(name, "Theano's pooling under the name it had before 0.9.")
+        module.max_pool_2d = max_pool_2d  # type: ignore[attr-defined]
+        sys.modules[name] = theano.tensor.signal.downsample = module
+
+
+def _getargspec(function: Any) -> tuple[Any, ...]:
+    return tuple(inspect.getfullargspec(function)[:4])
+
+
+def _limit_threads(threads: int) -> None:
+    import threadpoolctl
+
+    threadpoolctl.threadpool_limits(limits=threads)
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Set an environment variable, and set it back afterwards."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
