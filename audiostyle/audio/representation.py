@@ -1,0 +1,61 @@
+"""The picture of a sound: what of the log spectrogram becomes the network's image, and back."""
+
+import numpy as np
+
+from audiostyle.audio.spectrogram import from_mel, to_mel
+from audiostyle.settings import Settings
+
+__all__ = ["represent", "unrepresent"]
+
+
+def represent(log_spec: np.ndarray, settings: Settings) -> np.ndarray:
+    """Turn a log spectrogram into the values of the network's image.
+
+    Parameters
+    ----------
+    log_spec : np.ndarray
+        Log spectrogram of shape ``(n_frames, n_bins)``.
+    settings : Settings
+        ``representation``: ``mel``; ``spectrogram``, the log spectrogram itself; or ``mfcc``, the
+        orthonormal DCT-II of the mel spectrogram along its mel axis, which the paper's text speaks
+        of and the released code leaves out (D1).  All n_mels coefficients are kept, so that the way
+        back loses nothing.
+
+    Returns
+    -------
+    np.ndarray
+        ``(n_mels, n_columns)`` float32 for mel and mfcc.  For the spectrogram float64 ``(n_frames,
+        n_bins)``, or its transpose with ``spec_orientation="time_columns"`` (D7).
+    """
+    if settings.representation == "spectrogram":
+        return log_spec.T if settings.spec_orientation == "time_columns" else log_spec
+    mel = to_mel(log_spec, settings)
+    if settings.representation == "mel":
+        return mel
+    import scipy.fft
+
+    return scipy.fft.dct(mel, type=2, norm="ortho", axis=0)
+
+
+def unrepresent(values: np.ndarray, settings: Settings) -> np.ndarray:
+    """Turn values as :func:`represent` gives them back into a log spectrogram.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        ``(n_mels, n_columns)``, or a spectrogram in the orientation of the settings.
+    settings : Settings
+        ``representation`` and ``spec_orientation``.
+
+    Returns
+    -------
+    np.ndarray
+        Log spectrogram of shape ``(n_frames, n_bins)``.
+    """
+    if settings.representation == "spectrogram":
+        return values.T if settings.spec_orientation == "time_columns" else values
+    if settings.representation == "mfcc":
+        import scipy.fft
+
+        values = scipy.fft.idct(values, type=2, norm="ortho", axis=0)
+    return from_mel(values, settings)
