@@ -1,0 +1,128 @@
+"""Command-line options that become :class:`~audiostyle.settings.Settings`, shared by the subcommands.
+
+Every option's default and meaning come from the settings dataclass, so that they cannot drift.  Options
+are applied in the order preset, ``--set``, then the option itself.
+"""
+
+import argparse
+import dataclasses
+from typing import Any, NoReturn
+
+from audiostyle.errors import InputError
+from audiostyle.settings import PRESETS, Settings, describe_settings, preset
+
+__all__ = ["Parser", "add_setting_options", "settings_from"]
+
+# Option -> settings field, in the order that --help shows them.
+_VALUE_OPTIONS = {
+    "--duration": "duration",
+    "--offset-content": "offset_content",
+    "--offset-style": "offset_style",
+    "--representation": "representation",
+    "--iterations": "iterations",
+    "--max-evaluations": "max_evaluations",
+    "--content-weight": "content_weight",
+    "--style-weight": "style_weight",
+    "--tv-weight": "tv_weight",
+    "--row-weight": "row_weight",
+    "--column-weight": "column_weight",
+    "--row-target": "row_target",
+    "--column-target": "column_target",
+    "--ac-layers": "ac_layers",
+    "--ac-layer-weights": "ac_layer_weights",
+    "--seed": "seed",
+    "--device": "device",
+    "--convolution": "convolution",
+    "--threads": "threads",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one sentence with exit status 2, as all others are."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise InputError instead of printing the usage and exiting."""
+        raise InputError(f"The command line cannot be understood: {message}; {self.prog} --help shows what it takes.")
+
+
+class _ListSettings(argparse.Action):
+    def __init__(self, option_strings: list[str], dest: str, **kwargs: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **kwargs)
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        print(describe_settings(preset(getattr(namespace, "preset", "released"))))
+        parser.exit()
+
+
+def add_setting_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--preset``, ``--set``, ``--list-settings``, the authors' flags and the options above."""
+    group = parser.add_argument_group("what is computed")
+    group.add_argument(
+        "--preset",
+        choices=tuple(PRESETS),
+        default="released",
+        help="released: what the authors' code does; paper: what the paper's text says; corrected: the audible "
+        "faults mended (default: %(default)s)",
+    )
+    group.add_argument("--spec", action="store_true", help="transfer spectrogram images instead of mel images")
+    group.add_argument("--rowac", action="store_true", help="match the row autocorrelation (rhythm)")
+    group.add_argument("--colac", action="store_true", help="match the column autocorrelation (harmony)")
+    group.add_argument("--cpu", action="store_true", help="run on the CPU, the same as --device cpu (D11)")
+    group.add_argument("--float64", action="store_true", help="64-bit arithmetic in the network: exact and slow")
+    fields = {field.name: field for field in dataclasses.fields(Settings)}
+    for option, name in _VALUE_OPTIONS.items():
+        field = fields[name]
+        choices = field.metadata["choices"]
+        shown = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+        group.add_argument(
+            option,
+            dest=f"setting_{name}",
+            metavar=_metavar(field),
+            help=field.metadata["help"].replace("%", "%%")
+            + (f"; {'any' if isinstance(field.default, tuple) else 'one'} of {', '.join(choices)}" if choices else "")
+            + f" (default: {'none' if shown == '' else shown})",
+        )
+    group.add_argument(
+        "--set", dest="assignments", metavar="NAME=VALUE", action="append", default=[], help="change any other setting"
+    )
+    group.add_argument("--list-settings", action=_ListSettings, help="print every setting with its meaning, and exit")
+
+
+def _metavar(field: Any) -> str:
+    if isinstance(field.default, tuple):
+        return "A,B,..."
+    return {"int": "N", "float": "X"}.get(type(field.default).__name__, "NAME")
+
+
+def settings_from(args: argparse.Namespace) -> Settings:
+    """Return the settings that parsed arguments ask for.
+
+    Raises
+    ------
+    InputError
+        If a value is not of its setting's kind or range.
+    """
+    chosen: dict[str, str] = {}
+    for assignment in args.assignments:
+        name, separator, value = assignment.partition("=")
+        if not separator:
+            raise InputError(f"--set was given {assignment!r}, but takes NAME=VALUE, such as --set pooling=max.")
+        chosen[name.strip()] = value
+    if args.spec:
+        chosen["representation"] = "spectrogram"
+    for flag in ("rowac", "colac"):
+        if getattr(args, flag):
+            chosen[flag] = "true"
+    if args.float64:
+        chosen["float_type"] = "float64"
+    for name in _VALUE_OPTIONS.values():
+        value = getattr(args, f"setting_{name}")
+        if value is not None:
+            chosen[name] = value
+    if args.spec and chosen["representation"] != "spectrogram":
+        raise InputError(f"--spec and --representation {chosen['representation']} contradict each other; give one.")
+    if args.cpu:
+        if chosen.get("device", "cpu") != "cpu":
+            raise InputError(f"--cpu and --device {chosen['device']} contradict each other; give one.")
+        chosen["device"] = "cpu"
+    return preset(args.preset).with_text(chosen)
