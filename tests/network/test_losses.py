@@ -70,7 +70,9 @@ def symbolic_term(term, image, target, shape=SHAPE, on_cpu=True):
 def compiled(term, dtype="float64", on_cpu=True):
     image, target = (T.TensorType(dtype, (False,) * 4)() for _ in range(2))
     value = symbolic_term(term, image, target, on_cpu=on_cpu)
-    return theano.function([image, target], [value, theano.grad(value, image)], mode="FAST_COMPILE")
+    return theano.function(
+        [image, target], [value, theano.grad(value, image)], mode="FAST_COMPILE", on_unused_input="ignore"
+    )
 
 
 @pytest.fixture(scope="module")

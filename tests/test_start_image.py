@@ -1,0 +1,35 @@
+"""The start image is the one the authors' code would have drawn (T15)."""
+
+import numpy as np
+import pytest
+
+from audiostyle.settings import Settings
+from audiostyle.start_image import start_image
+
+
+def test_released_start_is_the_authors(golden):
+    recorded = golden("end_to_end_one_round.npz")["x0"]
+    np.testing.assert_array_equal(start_image(96, 854, Settings(seed=0)).ravel(), recorded)
+
+
+def test_released_start_of_a_crop(golden):
+    recorded = golden("lbfgs_crop256.npz")["uniform_call_18"]
+    np.testing.assert_array_equal(start_image(96, 256, Settings(float_type="float64")), recorded)
+
+
+def test_skipped_numbers_are_those_of_the_initial_weights():
+    """Sixteen Glorot draws of out * in * 3 * 3 numbers, then one image, then ours."""
+    random = np.random.RandomState(7)
+    before = 3
+    for channels in [64] * 2 + [128] * 2 + [256] * 4 + [512] * 8:
+        random.uniform(-1, 1, (channels, before, 3, 3))
+        before = channels
+    random.uniform(-128, 128, (1, 3, 4, 6))
+    expected = random.uniform(-128, 128, (1, 3, 4, 6)).astype("float32")
+    np.testing.assert_array_equal(start_image(4, 6, Settings(seed=7)), expected)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1])
+def test_first_draw_is_the_seeds_first(seed):
+    expected = np.random.RandomState(seed).uniform(-128, 128, (1, 3, 4, 6)).astype("float32")
+    np.testing.assert_array_equal(start_image(4, 6, Settings(seed=seed, start="first_draw")), expected)
