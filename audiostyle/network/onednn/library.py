@@ -1,0 +1,360 @@
+"""oneDNN through ctypes: finds it, compiles kernels.cpp against it once, and wraps what that exports.
+
+Why ctypes and one library rather than a Theano ``COp``: the C++ is the same for every shape, so it is
+compiled once per machine in two seconds, not once per graph in a minute; a call costs microseconds,
+the fastest kernel a tenth of a millisecond; and neither compiler flags nor a path with spaces pass
+through Theano's splitting of flags.  The compiled file lies in the cache folder under a hash of its
+source, oneDNN's version and the flags, written beside and then renamed, so that any number of
+processes may start at once.
+"""
+
+import ctypes
+import functools
+import hashlib
+import importlib.metadata
+import os
+import subprocess
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audiostyle.network.start import cache_folder
+
+__all__ = ["Buffers", "Library", "Unavailable", "load_library"]
+
+_KERNELS = Path(__file__).with_name("kernels.cpp")
+# A vector register's floats, and the flags that make the compiler use it.
+_INSTRUCTION_SETS = {
+    16: ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"),
+    8: ("-mavx2", "-mfma"),
+}
+_REQUIRED = {16: {"avx512f", "avx512bw", "avx512vl", "avx512dq", "fma"}, 8: {"avx2", "fma"}}
+# Below this many 4x4 tiles Winograd's larger filters cost more memory traffic than the multiplications it saves.
+_FEWEST_TILES = 48
+
+
+class Unavailable(Exception):
+    """oneDNN cannot be used here; the text says why."""
+
+
+class Buffers:
+    """Arrays that start at a page and whose memory is used again when the last view of them is gone.
+
+    numpy aligns arrays to 16 bytes, which splits every 64-byte vector over two cache lines, and gives
+    large ones back to the system, which then has to clear each page again: together a quarter of an
+    evaluation.
+    """
+
+    def __init__(self) -> None:
+        self._free: dict[int, list[np.ndarray]] = {}
+
+    def empty(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return an uninitialised float32 array."""
+        size = (4 * int(np.prod(shape)) + _PAGE - 1) // _PAGE * _PAGE
+        stack = self._free.setdefault(size, [])
+        try:
+            raw = stack.pop()
+        except IndexError:
+            raw = np.empty(size + _PAGE, np.uint8)
+        holder = _Holder(raw, -raw.ctypes.data % _PAGE, shape)
+        # Two threads may finish arrays at once: list.append and list.pop are atomic.
+        weakref.finalize(holder, stack.append, raw).atexit = False
+        return np.asarray(holder)
+
+
+_PAGE = 4096
+
+
+class _Holder:
+    """Owns one array's memory; numpy keeps it as the base of all views."""
+
+    __slots__ = ("__array_interface__", "__weakref__")
+
+    def __init__(self, raw: np.ndarray, offset: int, shape: tuple[int, ...]) -> None:
+        address = raw.ctypes.data + offset
+        self.__array_interface__ = {"shape": shape, "typestr": "<f4", "data": (address, False), "version": 3}
+
+
+class Library:
+    """kernels.cpp, loaded: functions on arrays, and what is prepared once for all of them.
+
+    Attributes
+    ----------
+    block : int
+        Channels of a block: 16 with AVX-512, else 8.
+    version : str
+        Version of oneDNN.
+    buffers : Buffers
+    """
+
+    def __init__(self, compiled: ctypes.CDLL, block: int, version: str) -> None:
+        self._compiled, self.block, self.version = compiled, block, version
+        self.buffers = Buffers()
+        self._convolutions: dict[tuple[Any, ...], _Convolution] = {}
+        self._products: dict[tuple[Any, ...], ctypes.c_void_p] = {}
+        self._prepared: dict[tuple[Any, ...], tuple[weakref.ref[np.ndarray], np.ndarray]] = {}
+        for name in ("last_error", "convolution_name"):
+            getattr(compiled, name).restype = ctypes.c_char_p
+        for name in ("convolution_filter_bytes", "convolution_scratchpad_bytes"):
+            getattr(compiled, name).restype = ctypes.c_int64
+
+    def set_threads(self, threads: int) -> None:
+        """Run every kernel on this many threads from now on; 0 means what OpenMP says."""
+        self._compiled.set_threads(threads)
+
+    @property
+    def threads(self) -> int:
+        """Threads that the kernels run on."""
+        return int(self._compiled.get_threads())
+
+    def convolve(
+        self,
+        source: np.ndarray,
+        filters: np.ndarray,
+        bias: np.ndarray | None = None,
+        *,
+        backwards: bool = False,
+        relu: bool = False,
+        add_to: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return a cross-correlation of stride 1 with zeros around, or its gradient for the input.
+
+        Parameters
+        ----------
+        source : np.ndarray
+            Blocked, ``(batch, channels / block, height, width, block)``, or plain,
+            ``(batch, channels, height, width)``, where channels are not whole blocks.
+        filters : np.ndarray ``(out_channels, in_channels, size, size)``
+            Prepared once: the array must never be written to.
+        bias : np.ndarray ``(out_channels,)``, optional
+        backwards : bool
+            `source` is a gradient of ``out_channels``; the result has ``in_channels``.  At stride 1
+            that is a convolution too, with the filters turned round and the channels exchanged.
+        relu : bool
+            Replace negative results by 0.
+        add_to : np.ndarray, optional
+            Blocked; the result is added to it in place.
+
+        Returns
+        -------
+        np.ndarray
+            Blocked where its channels are whole blocks, plain otherwise.
+        """
+        batch, _, height, width = source.shape[:4]
+        outputs, inputs, size = filters.shape[:3]
+        if backwards:
+            outputs, inputs = inputs, outputs
+        key = (batch, inputs, outputs, height, width, size, bias is not None, relu, add_to is not None)
+        convolution = self._convolution(*key)
+        prepared = self._prepare(convolution, filters, backwards)
+        if add_to is not None:
+            result = add_to
+        elif outputs % self.block:
+            result = self.buffers.empty((batch, outputs, height, width))
+        else:
+            result = self.buffers.empty((batch, outputs // self.block, height, width, self.block))
+        self._call(
+            "convolution_run",
+            convolution.handle,
+            _address(source),
+            _address(prepared),
+            None if bias is None else _address(bias),
+            _address(result),
+        )
+        return result
+
+    def gram(self, activation: np.ndarray) -> np.ndarray:
+        """Return the products of all pairs of channels summed over pixels, ``(channels, channels)``.
+
+        `activation` is blocked, of batch 1.
+        """
+        _, blocks, height, width, block = activation.shape
+        channels = blocks * block
+        key = (channels, height, width, self.threads)
+        if key not in self._products:
+            handle = ctypes.c_void_p()
+            self._call("product_new", *map(ctypes.c_int64, key[:3]), ctypes.byref(handle))
+            self._products[key] = handle
+        matrix = self.buffers.empty((channels, channels))
+        self._call("product_run", self._products[key], _address(activation), _address(matrix))
+        return matrix
+
+    def to_blocked(self, plain: np.ndarray) -> np.ndarray:
+        """Return ``(batch, channels, height, width)`` as ``(batch, channels / block, height, width, block)``."""
+        batch, channels, height, width = plain.shape
+        if channels % self.block:
+            raise ValueError(f"{channels} channels are not whole blocks of {self.block}.")
+        result = self.buffers.empty((batch, channels // self.block, height, width, self.block))
+        plain = np.ascontiguousarray(plain)
+        self._call("to_blocked", *map(ctypes.c_int64, (batch, channels, height * width)),
+                   _address(plain), _address(result))  # fmt: skip
+        return result
+
+    def from_blocked(self, blocked: np.ndarray) -> np.ndarray:
+        """Undo :meth:`to_blocked`."""
+        batch, blocks, height, width, block = blocked.shape
+        result = self.buffers.empty((batch, blocks * block, height, width))
+        self._call("from_blocked", *map(ctypes.c_int64, (batch, blocks * block, height * width)),
+                   _address(blocked), _address(result))  # fmt: skip
+        return result
+
+    def relu_gradient(self, activation: np.ndarray, gradient: np.ndarray, *, in_place: bool = False) -> np.ndarray:
+        """Return `gradient` where `activation`, a ReLU's result, is positive, else 0."""
+        result = gradient if in_place else self.buffers.empty(gradient.shape)
+        self._call("relu_gradient", ctypes.c_int64(gradient.size), *map(_address, (activation, gradient, result)))
+        return result
+
+    def pool(self, source: np.ndarray, *, maximum: bool) -> np.ndarray:
+        """Return 2x2 pooling of stride 2 of a blocked array; odd edges are dropped."""
+        batch, blocks, height, width, block = source.shape
+        result = self.buffers.empty((batch, blocks, height // 2, width // 2, block))
+        self._call("pool", *map(ctypes.c_int64, (batch * blocks, height, width)), ctypes.c_int(maximum),
+                   _address(source), _address(result))  # fmt: skip
+        return result
+
+    def pool_gradient(
+        self, source: np.ndarray, pooled: np.ndarray | None, gradient: np.ndarray, *, relu: bool
+    ) -> np.ndarray:
+        """Return the gradient of :meth:`pool` for `source`; `pooled` is given for the maximum only.
+
+        With `relu`, `source` is a ReLU's result and the gradient is the one for the ReLU's input.
+        """
+        batch, blocks, height, width, _ = source.shape
+        result = self.buffers.empty(source.shape)
+        self._call("pool_gradient", *map(ctypes.c_int64, (batch * blocks, height, width)), _address(source),
+                   None if pooled is None else _address(pooled), _address(gradient), ctypes.c_int(relu),
+                   _address(result))  # fmt: skip
+        return result
+
+    def _call(self, name: str, *arguments: Any) -> None:
+        if getattr(self._compiled, name)(*arguments):
+            raise RuntimeError(f"{name}: {self._compiled.last_error().decode()}")
+
+    def _convolution(self, batch: int, inputs: int, outputs: int, height: int, width: int, size: int,
+                     bias: bool, relu: bool, accumulate: bool) -> "_Convolution":  # fmt: skip
+        key = (batch, inputs, outputs, height, width, size, bias, relu, accumulate, self.threads)
+        if key not in self._convolutions:
+            handle = ctypes.c_void_p()
+            shape = [ctypes.c_int64(number) for number in key[:6]]
+            flags = [ctypes.c_int(flag) for flag in (bias, relu, accumulate)]
+            for algorithm in self._algorithms(*key[:6]):
+                try:
+                    self._call("convolution_new", *shape, ctypes.c_int(algorithm), *flags, ctypes.byref(handle))
+                    break
+                except RuntimeError:
+                    if algorithm == 0:
+                        raise
+            self._convolutions[key] = _Convolution(self._compiled, handle)
+        return self._convolutions[key]
+
+    def _algorithms(self, batch: int, inputs: int, outputs: int, height: int, width: int, size: int) -> list[int]:
+        """Return what to try: Winograd (1), then direct (0).  By rule and not by time: runs must repeat."""
+        tiles = batch * -(-height // 4) * -(-width // 4)
+        suits = self.block == 16 and size == 3 and not (inputs % 16 or outputs % 16) and tiles >= _FEWEST_TILES
+        return [1, 0] if suits else [0]
+
+    def _prepare(self, convolution: "_Convolution", filters: np.ndarray, backwards: bool) -> np.ndarray:
+        key = (id(filters), backwards, convolution.layout)
+        kept = self._prepared.get(key)
+        if kept is not None and kept[0]() is filters:
+            return kept[1]
+        turned = filters.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1] if backwards else filters
+        turned = np.ascontiguousarray(turned, dtype=np.float32)
+        prepared = Buffers().empty((convolution.filter_bytes // 4,))
+        self._call("convolution_prepare", convolution.handle, _address(turned), _address(prepared))
+        self._prepared[key] = (weakref.ref(filters, lambda _: self._prepared.pop(key, None)), prepared)
+        return prepared
+
+
+class _Convolution:
+    """A prepared oneDNN primitive."""
+
+    def __init__(self, compiled: ctypes.CDLL, handle: ctypes.c_void_p) -> None:
+        self.handle = handle
+        self.name = compiled.convolution_name(handle).decode()
+        self.filter_bytes = compiled.convolution_filter_bytes(handle)
+        size = compiled.convolution_filter_layout(handle, None, 0)
+        layout = ctypes.create_string_buffer(size)
+        compiled.convolution_filter_layout(handle, layout, size)
+        self.layout = layout.raw
+
+
+def _address(array: np.ndarray) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+@functools.lru_cache(maxsize=1)
+def load_library() -> Library:
+    """Return the library, compiled if need be; later calls return the same.
+
+    Raises
+    ------
+    Unavailable
+        If oneDNN is not installed, the processor has neither AVX2 nor AVX-512, or compiling failed.
+    """
+    block = _block()
+    found, header = _find("onednn-cpu-gomp", "libdnnl.so.2"), _find("onednn-devel-cpu-gomp", "oneapi/dnnl/dnnl.hpp")
+    version = importlib.metadata.version("onednn-cpu-gomp")
+    flags = ["-std=c++17", "-O3", "-fopenmp", "-shared", "-fPIC", f"-DBLOCK={block}", *_INSTRUCTION_SETS[block]]
+    try:
+        # Loaded by its whole path here, oneDNN is found by its soname when our library asks for it.
+        ctypes.CDLL(str(found))
+        compiled = ctypes.CDLL(str(_compile(flags, header.parents[2], found, version)))
+    except OSError as error:
+        raise Unavailable(f"oneDNN cannot be loaded ({error})") from None
+    return Library(compiled, block, version)
+
+
+def _block() -> int:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        raise Unavailable("the processor's instruction sets are unknown (no /proc/cpuinfo)") from None
+    lines = [line for line in text.splitlines() if line.startswith("flags")]
+    present = set(lines[0].split()) if lines else set()
+    widest = os.environ.get("DNNL_MAX_CPU_ISA", "").upper()
+    for block, required in _REQUIRED.items():
+        if required <= present and not (block == 16 and widest in ("SSE41", "AVX", "AVX2")):
+            return block
+    raise Unavailable("the processor has neither AVX-512 nor AVX2")
+
+
+def _find(distribution: str, ending: str) -> Path:
+    """Return the path of an installed distribution's file."""
+    try:
+        files = importlib.metadata.files(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        raise Unavailable(f"the package {distribution} is not installed") from None
+    for file in files:
+        path = Path(str(file.locate())).resolve()
+        if str(file).endswith(ending) and path.is_file():
+            return path
+    raise Unavailable(f"the package {distribution} has no file {ending}")
+
+
+def _compile(flags: list[str], headers: Path, onednn: Path, version: str) -> Path:
+    """Return the compiled kernels, from the cache or from g++."""
+    source = _KERNELS.read_bytes()
+    name = hashlib.sha256(repr((source, version, flags)).encode()).hexdigest()[:24]
+    folder = cache_folder() / "onednn"
+    target = folder / f"kernels-{name}.so"
+    if target.is_file():
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=".so") as beside:
+        command = ["g++", *flags, f"-I{headers}", str(_KERNELS), str(onednn), "-o", beside.name]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise Unavailable(f"g++ cannot be run ({error})") from None
+        if done.returncode:
+            raise Unavailable(f"g++ failed on {_KERNELS.name}: {done.stderr.strip().splitlines()[0]}")
+        # The file is closed and removed under its temporary name, so the name it keeps is a link.
+        try:
+            os.link(beside.name, target)
+        except FileExistsError:
+            pass  # another process was faster
+    return target
