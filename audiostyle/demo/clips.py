@@ -123,17 +123,17 @@ def _play_rock(tape: _Tape) -> None:
         if bar % _BARS == 0:
             tape.add(bar, 0, instruments.crash(rate, rng), 0.5)
         for beat in (0, 2, 2.5, *((3.5,) if last else ())):
-            tape.add(bar, beat, instruments.kick(rate, rng), 0.9)
+            tape.add(bar, beat, instruments.kick(rate, rng), 0.75)
         for beat in (1, 3, *((3.75,) if last else ())):
             tape.add(bar, beat, instruments.snare(rate, rng), 0.9)
         for step in range(8):
-            tape.add(bar, step / 2, instruments.hi_hat(rate, rng), 0.30 if step % 2 else 0.45)
-            tape.add(bar, step / 2, instruments.bass_guitar(root - 12, 0.95 * eighth, rate), 0.45)
+            tape.add(bar, step / 2, instruments.hi_hat(rate, rng, 0.04), 0.40 if step % 2 else 0.55)
+            tape.add(bar, step / 2, instruments.bass_guitar(root - 12, 0.95 * eighth, rate), 0.28)
         # Two chords that ring, the rest under the palm.
         for step, length in ((0, 2), (2, 1), (3, 1), (4, 2), (6, 1), (7, 1)):
             chord = instruments.power_chord(root, length * 0.97 * eighth, rate, muted=length == 1)
-            tape.add(bar, step / 2, chord, 0.32 if length == 2 else 0.30)
-    tape.add_room(rng, 0.25, decay=0.12, low=150, high=7000)
+            tape.add(bar, step / 2, chord, 0.55 if length == 2 else 0.50)
+    tape.add_room(rng, 0.30, decay=0.15, low=150, high=7000)
 
 
 def _play_reggae(tape: _Tape) -> None:

@@ -26,7 +26,7 @@ __all__ = [
 
 
 def shaped(samples: np.ndarray, sample_rate: int, low: float, high: float) -> np.ndarray:
-    """Keep roughly the frequencies between `low` and `high` Hz: zero phase, second-order slopes on both sides."""
+    """Keep roughly the frequencies between `low` and `high` Hz: zero phase, slopes of 24 dB an octave."""
     # Padded to twice the length: the circular filter's tail must not come back at the attack.
     spectrum = np.fft.rfft(samples, 2 * len(samples))
     frequency = np.fft.rfftfreq(2 * len(samples), 1 / sample_rate)
@@ -79,14 +79,15 @@ def crash(sample_rate: int, rng: np.random.Generator) -> np.ndarray:
 def power_chord(root: float, seconds: float, sample_rate: int, *, muted: bool = False) -> np.ndarray:
     """A distorted guitar's root, fifth and octave through a speaker; `muted` is a palm on the strings."""
     time = _time(seconds, sample_rate)
-    decay = 0.06 if muted else 1.5
+    decay = 0.10 if muted else 1.5
     strings = np.zeros(len(time))
     for interval, cents in ((0, -4), (0, 4), (7, -3), (7, 3), (12, 0)):
         strings += _sawtooth(root + interval + cents / 100, time, sample_rate)
     strings *= np.exp(-time / decay)
     # Distortion before the speaker: the fifth's difference tones are what makes it a power chord.
-    driven = np.tanh(2.5 * shaped(strings, sample_rate, 120, 2500 if muted else 5000))
-    return _released(0.9 * shaped(driven, sample_rate, 90, 1800 if muted else 3800), sample_rate)
+    driven = np.tanh(4.0 * shaped(strings, sample_rate, 200, 6000))
+    presence = shaped(driven, sample_rate, 1200, 3000 if muted else 5000)
+    return _released(0.5 * shaped(driven, sample_rate, 90, 4500) + 1.3 * presence, sample_rate)
 
 
 def bass_guitar(note: float, seconds: float, sample_rate: int) -> np.ndarray:
