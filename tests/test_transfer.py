@@ -10,12 +10,12 @@ from audiostyle.transfer import run_round, transfer
 SHAPE = (1, 3, 4, 5)
 
 
-@pytest.fixture()
+@pytest.fixture
 def target():
     return np.random.RandomState(0).uniform(-100, 100, SHAPE).astype("float32")
 
 
-@pytest.fixture()
+@pytest.fixture
 def objective(target):
     """A stretched bowl around `target`, in two parts."""
     stretch = np.linspace(1, 50, target.size).reshape(SHAPE)
