@@ -10,7 +10,6 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON =
 
 RUN = .venv/bin/python -m
-PIP = $(RUN) pip install --disable-pip-version-check --no-input --quiet --require-hashes --no-build-isolation
 
 help:
 	@echo 'make demo       two synthetic clips and a transfer between them, into demo_output/ (a few minutes)'
@@ -35,20 +34,13 @@ lint: .venv/ready-dev
 	$(RUN) ruff format --check .
 	$(RUN) mypy audiostyle run_transfer.py
 
-# The stamps are written last: without them .venv is unfinished, and the next call starts it afresh.
+# The stamps are written last: a .venv without them is unfinished, and the next call starts it afresh.
 .venv/ready: requirements.txt requirements-build.txt
-	@rm -f .venv/ready .venv/ready-dev
-	@python=$$(scripts/preflight '$(PYTHON)') && \
-	echo 'Making .venv and installing the pinned packages (about 200 MB to download the first time) ...' && \
-	trap 'echo "The set-up was interrupted; the next make starts it again." >&2; exit 130' INT TERM && \
-	"$$python" -m venv --clear .venv && \
-	$(PIP) -r requirements-build.txt && \
-	$(PIP) -r requirements.txt
+	@scripts/set-up run '$(PYTHON)'
 	@touch $@
 
 .venv/ready-dev: .venv/ready requirements-dev.txt
-	@echo 'Installing what the tests need ...'
-	@$(PIP) -r requirements-dev.txt
+	@scripts/set-up dev
 	@touch $@
 
 clean:

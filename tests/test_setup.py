@@ -180,7 +180,7 @@ def test_preflight_without_compiler(machine):
 def test_a_set_up_that_fails_leaves_no_finished_venv(tmp_path):
     copy = tmp_path / "a clone"
     (copy / "scripts").mkdir(parents=True)
-    for name in ("Makefile", *PINS, "scripts/preflight"):
+    for name in ("Makefile", *PINS, "scripts/preflight", "scripts/set-up"):
         shutil.copy(ROOT / name, copy / name)
     broken = copy / "python"
     # Makes a .venv whose pip fails, as it does without a network.
