@@ -1,6 +1,6 @@
-"""The two ways a run can fail, and the exit status each one means."""
+"""The ways a run can fail, and the exit status each one means."""
 
-__all__ = ["AudioStyleError", "InputError", "RunError"]
+__all__ = ["AudioStyleError", "InputError", "Interrupted", "RunError"]
 
 
 class AudioStyleError(Exception):
@@ -22,3 +22,17 @@ class RunError(AudioStyleError):
     """The input was fine but the run failed (full disk, NaN loss): exit status 1."""
 
     exit_status = 1
+
+
+class Interrupted(KeyboardInterrupt):
+    """SIGINT or SIGTERM ended the program at once: exit status 130 or 143.
+
+    Attributes
+    ----------
+    exit_status : int
+        128 and the signal's number.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_status = 128 + number

@@ -85,6 +85,13 @@ class Settings:
     spec_zoom: int = _setting(
         2, "the spectrogram image is shrunk by this factor on both axes", rows="D6 T5", low=1, high=16
     )
+    spec_zoom_axes: str = _setting(
+        "both",
+        "both: time and frequency are each shrunk by spec_zoom; time: frequency is kept and time is shrunk by "
+        "spec_zoom squared, which makes an image of as many pixels",
+        rows="D6 T5",
+        choices=("both", "time"),
+    )
     spec_orientation: str = _setting(
         "time_rows",
         "which axis of the spectrogram image is time: time_rows makes --rowac work along frequency",
@@ -268,6 +275,23 @@ class Settings:
         asked = self.iterations or (25 if self.representation == "spectrogram" else 40)
         return asked - 1 if self.round_count == "one_less" else asked
 
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "Settings":
+        """Return the settings that a run recorded, in which lists stand for tuples.
+
+        Raises
+        ------
+        InputError
+            If the record has a setting that this version does not know, or a value it does not allow.
+        """
+        unknown = sorted(set(record) - {field.name for field in dataclasses.fields(cls)})
+        if unknown:
+            raise InputError(
+                f"The recorded settings have {', '.join(unknown)}, which this version does not know; use the version "
+                "that made them."
+            )
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in record.items()})
+
     def with_text(self, assignments: dict[str, str]) -> "Settings":
         """Return a copy with fields set from text, as ``--set name=value`` gives them.
 
@@ -294,15 +318,13 @@ def _check(field: Any, value: Any) -> None:
     """Raise InputError unless `value` is of the field's type, choices and range."""
     meta, name = field.metadata, field.name
     if isinstance(field.default, tuple):
-        items = value if isinstance(value, tuple) else None
         numeric = name == "ac_layer_weights"
-        fine = items is not None and all(
-            (isinstance(item, (int, float)) and math.isfinite(item) and item >= 0)
-            if numeric
-            else item in meta["choices"]
-            for item in items
-        )
-        fine = fine and (numeric or (len(items) > 0 and len(set(items)) == len(items)))
+        if not isinstance(value, tuple):
+            fine = False
+        elif numeric:
+            fine = all(isinstance(item, (int, float)) and math.isfinite(item) and item >= 0 for item in value)
+        else:
+            fine = len(value) > 0 and len(set(value)) == len(value) and all(item in meta["choices"] for item in value)
         expected = (
             "finite numbers of at least 0" if numeric else "a list of different ones of " + ", ".join(meta["choices"])
         )
@@ -367,8 +389,11 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     # The audible faults mended.
     "corrected": {
+        "mel_order": "mel_then_log",  # D1: averaged logarithms lose the peaks
         "mel_sample_rate": 22050,  # D2
+        "mel_fmin": 40.0,  # D2: the released filters begin at 54 Hz, and 125 Hz would cut the bass off
         "mel_fmax": 10000.0,  # D2: what 20000 Hz meant at twice the sample rate
+        "spec_zoom_axes": "time",  # D6: half the frequencies do not hold a spectrum of sharp peaks
         "spec_orientation": "time_columns",  # D7
         "quantise_maximum": "clip",  # T1
         "quantise_rounding": "round",  # T2

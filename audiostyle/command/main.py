@@ -46,9 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AudioStyleError as error:
         print(f"audiostyle: {error}", file=sys.stderr)
         return error.exit_status
-    except KeyboardInterrupt:
-        print("audiostyle: Interrupted; nothing was left half-written.", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as interrupt:
+        print("audiostyle: Interrupted; no file was left half-written.", file=sys.stderr)
+        return getattr(interrupt, "exit_status", 130)
     except BrokenPipeError:
         # The reader of our output (head, less) has gone: not an error, but Python would report it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -50,7 +50,7 @@ class _ListSettings(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, **kwargs)
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
-        print(describe_settings(preset(getattr(namespace, "preset", "released"))))
+        print(describe_settings(preset(namespace.preset or "released")))
         parser.exit()
 
 
@@ -60,9 +60,8 @@ def add_setting_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--preset",
         choices=tuple(PRESETS),
-        default="released",
         help="released: what the authors' code does; paper: what the paper's text says; corrected: the audible "
-        "faults mended (default: %(default)s)",
+        "faults mended (default: released)",
     )
     group.add_argument("--spec", action="store_true", help="transfer spectrogram images instead of mel images")
     group.add_argument("--rowac", action="store_true", help="match the row autocorrelation (rhythm)")
@@ -94,8 +93,15 @@ def _metavar(field: Any) -> str:
     return {"int": "N", "float": "X"}.get(type(field.default).__name__, "NAME")
 
 
-def settings_from(args: argparse.Namespace) -> Settings:
+def settings_from(args: argparse.Namespace, base: Settings | None = None) -> Settings:
     """Return the settings that parsed arguments ask for.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        Of a parser with :func:`add_setting_options`.
+    base : Settings, optional
+        What the options change; by default the preset.
 
     Raises
     ------
@@ -125,4 +131,8 @@ def settings_from(args: argparse.Namespace) -> Settings:
         if chosen.get("device", "cpu") != "cpu":
             raise InputError(f"--cpu and --device {chosen['device']} contradict each other; give one.")
         chosen["device"] = "cpu"
-    return preset(args.preset).with_text(chosen)
+    if base is None:
+        base = preset(args.preset or "released")
+    elif args.preset is not None:
+        base = preset(args.preset)
+    return base.with_text(chosen)

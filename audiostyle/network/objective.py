@@ -95,14 +95,20 @@ class Objective:
         return dict(zip(self.weights, parts.tolist(), strict=True)), float(parts.sum()), np.asarray(gradient)
 
     def features(self, image: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-        """Return activations ``(1, channels, height, width)`` of the named layers at an image."""
-        names = tuple(names)
-        if names not in self._feature_functions:
+        """Return activations ``(1, channels, height, width)`` of the named layers at an image.
+
+        The function that measured the targets serves again for any of its layers, since compiling
+        another takes seconds.
+        """
+        taps = self._taps()
+        compiled = taps if set(names) <= set(taps) else tuple(names)
+        if compiled not in self._feature_functions:
             symbol = self._layers["input"].input_var.type("image")
-            outputs = list(features(self._layers, names, symbol).values())
-            self._feature_functions[names] = theano.function([symbol], outputs)
-        values = self._feature_functions[names](np.asarray(image, dtype=self.dtype))
-        return dict(zip(names, map(np.asarray, values), strict=True))
+            outputs = list(features(self._layers, compiled, symbol).values())
+            self._feature_functions[compiled] = theano.function([symbol], outputs)
+        values = self._feature_functions[compiled](np.asarray(image, dtype=self.dtype))
+        found = dict(zip(compiled, map(np.asarray, values), strict=True))
+        return {name: found[name] for name in names}
 
     def _shape_of(self, layer: str) -> Any:
         return self._layers[layer].output_shape

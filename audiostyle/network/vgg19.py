@@ -32,7 +32,7 @@ class SamePaddedConv2DLayer(lasagne.layers.Conv2DLayer):
     def __init__(self, incoming: Any, num_filters: int, **kwargs: Any) -> None:
         super().__init__(incoming, num_filters, 3, pad=1, **kwargs)
 
-    def get_output_for(self, input: Any, **kwargs: Any) -> Any:  # noqa: A002  Lasagne's name
+    def get_output_for(self, input: Any, **kwargs: Any) -> Any:
         """Return the symbolic activation, ``(1, num_filters, height, width)``."""
         convolved = T.nnet.conv2d(
             input,

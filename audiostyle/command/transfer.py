@@ -1,0 +1,143 @@
+"""``audiostyle transfer CONTENT STYLE``: the paper's main job."""
+
+import argparse
+import dataclasses
+import os
+import sys
+import textwrap
+from typing import Any
+
+from audiostyle.command.options import add_setting_options, settings_from
+from audiostyle.errors import InputError
+
+__all__ = ["add_parser", "transfer"]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the ``transfer`` subcommand."""
+    parser = subparsers.add_parser(
+        "transfer",
+        help="transfer the style of one clip to another",
+        description="Make a clip with the content of CONTENT in the style of STYLE.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=textwrap.dedent(
+            """\
+            examples:
+              run_transfer.py rock17.wav reggae07.wav --rowac --colac -o out      the paper's Figure 3d
+              run_transfer.py rock17.wav reggae07.wav --spec -o out               the paper's Figure 3a
+              run_transfer.py a.flac b.mp3 --weights random --iterations 5        a quick try without weights
+              run_transfer.py --resume out --iterations 60                        go on with a run, and further"""
+        ),
+    )
+    parser.add_argument("content", nargs="?", help="the clip whose content is kept (any sound file)")
+    parser.add_argument("style", nargs="?", help="the clip whose style is taken")
+    parser.add_argument(
+        "-o", "--output", metavar="FOLDER", default="out", help="folder of the results (default: %(default)s)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a run that is already in the folder")
+    parser.add_argument(
+        "--resume", metavar="FOLDER", help="go on with the run in FOLDER after its last finished round; its clips, "
+        "weights and settings are taken from there unless given again"
+    )  # fmt: skip
+    parser.add_argument(
+        "--weights", metavar="FILE", help="VGG-19 weights in any known form, or the word random "
+        "(default: vgg19_weights/vgg19_normalized.pkl)"
+    )  # fmt: skip
+    parser.add_argument("--yes", action="store_true", help="fetch missing weights without asking")
+    parser.add_argument("--quiet", action="store_true", help="print warnings and errors only")
+    add_setting_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    return transfer(args, tuple(sys.argv))
+
+
+def transfer(args: argparse.Namespace, command_line: tuple[str, ...]) -> int:
+    """Carry out parsed arguments and say where the results are.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        As the ``transfer`` parser makes them.
+    command_line : tuple of str
+        Recorded in ``run.json``.
+
+    Returns
+    -------
+    int
+        Exit status.
+    """
+    from audiostyle.command.interrupt import graceful_signals
+    from audiostyle.command.progress import ProgressReporter, QuietReporter, duration_text
+    from audiostyle.run.job import run_transfer
+
+    request = dataclasses.replace(_request(args), command_line=command_line)
+    reporter = QuietReporter() if args.quiet else ProgressReporter()
+    with graceful_signals() as interruption:
+        outcome = run_transfer(request, reporter, interruption)
+    folder = os.path.join(outcome.folder, "")
+    if not args.quiet:
+        print(
+            f"{outcome.rounds} rounds, {outcome.evaluations} evaluations, loss {outcome.total:.6g}, "
+            f"{duration_text(outcome.seconds)}.\n"
+            f"Listen to {folder}output.wav; look at the pictures beside it; run.json says how it was made."
+        )
+    if outcome.signal:
+        print(
+            f"audiostyle: Interrupted after round {outcome.rounds} of {request.settings.rounds}; go on with "
+            f"--resume {_quoted(outcome.folder)}",
+            file=sys.stderr,
+        )
+        return 128 + outcome.signal
+    return 0
+
+
+def _request(args: argparse.Namespace) -> Any:
+    """Return the Request that parsed arguments stand for."""
+    from audiostyle.run.job import Request
+    from audiostyle.weights.find import find_weights
+
+    if args.resume is not None:
+        return _resumed(args)
+    if args.content is None or args.style is None:
+        raise InputError("Two clips are needed, first the content and then the style; --help shows examples.")
+    settings = settings_from(args)
+    _check_clips(args.content, args.style)
+    interactive = sys.stdin is not None and sys.stdin.isatty() and not args.quiet
+    weights = find_weights(args.weights, args.yes, interactive, input)
+    return Request(args.content, args.style, str(weights), args.output, settings, overwrite=args.overwrite)
+
+
+def _check_clips(*paths: str) -> None:
+    """Say that a clip is missing before anything is asked or fetched."""
+    for path in paths:
+        if not os.path.lexists(path):
+            raise InputError(f"There is no file {path!r}; check the name of the clip.")
+
+
+def _resumed(args: argparse.Namespace) -> Any:
+    """Return the Request of the archived run, with what the arguments change."""
+    from audiostyle.run.archive import ARCHIVE_NAME, Archive
+    from audiostyle.run.job import Request
+    from audiostyle.settings import Settings
+
+    if args.overwrite:
+        raise InputError("--resume and --overwrite contradict each other; give one.")
+    archived = Archive.read(os.path.join(args.resume, ARCHIVE_NAME))
+    settings = settings_from(args, base=Settings.from_record(archived.settings))
+    paths = {role: entry.get("path") for role, entry in archived.description["inputs"].items()}
+    return Request(
+        args.content or paths["content"],
+        args.style or paths["style"],
+        args.weights or archived.description["weights"]["path"],
+        args.resume,
+        settings,
+        resume=True,
+    )
+
+
+def _quoted(path: str) -> str:
+    import shlex
+
+    return shlex.quote(path)

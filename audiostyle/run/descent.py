@@ -1,0 +1,150 @@
+"""The rounds of one run: told to a reporter, kept in the archive, stopped when the user wants it."""
+
+import time
+
+import numpy as np
+
+from audiostyle.records import Evaluation, Round
+from audiostyle.run.archive import Archive
+from audiostyle.run.archived import ArchivedRun
+from audiostyle.settings import Settings
+from audiostyle.transfer import ObjectiveFunction, transfer
+
+__all__ = ["Descent", "Interruption", "Reporter"]
+
+
+class Reporter:
+    """Hears what a run does, and ignores it; subclasses show it."""
+
+    def plan(self, lines: list[str]) -> None:
+        """Hear what will be done, before the long part."""
+
+    def stage(self, text: str) -> None:
+        """Hear that a stage begins."""
+
+    def descent(self, settings: Settings, first_round: int, seconds_per_evaluation: float) -> None:
+        """Hear that rounds `first_round` to ``settings.rounds`` begin, and how long an evaluation takes."""
+
+    def evaluation(self, evaluation: Evaluation) -> None:
+        """Hear of every evaluation."""
+
+    def round(self, finished: Round) -> None:
+        """Hear of every finished round."""
+
+    def descent_ended(self) -> None:
+        """Hear that no more evaluations come."""
+
+    def warning(self, text: str) -> None:
+        """Hear a sentence the user should read."""
+
+
+class Interruption:
+    """Says whether the user wants the run to stop; this one never does.
+
+    Attributes
+    ----------
+    signal : int
+        Number of the signal that asked for it, or 0.
+    patient : bool
+        Whether there is something worth saving, so that the run should end by itself.
+    """
+
+    signal: int = 0
+    patient: bool = False
+
+
+class _Stopped(Exception):
+    """Raised inside an evaluation to leave the optimiser."""
+
+
+class Descent:
+    """Rounds of L-BFGS over an objective, from the start image or from where an archive ends.
+
+    Parameters
+    ----------
+    objective : callable
+        As :func:`audiostyle.transfer.transfer` takes it.
+    start : np.ndarray ``(1, 3, height, width)``
+        Where round 1 starts.
+    archive : Archive
+        Gets every finished round.
+    archived : ArchivedRun or None
+        What the archive held already.
+    reporter : Reporter
+    interruption : Interruption
+
+    Attributes
+    ----------
+    rounds : list of Round
+        Finished ones.
+    evaluations : list of Evaluation
+        All, those of an unfinished round too.
+    image : np.ndarray ``(1, 3, height, width)``
+        That of the last finished round; before there is one, the last point evaluated.
+    """
+
+    def __init__(
+        self,
+        objective: ObjectiveFunction,
+        start: np.ndarray,
+        archive: Archive,
+        archived: ArchivedRun | None,
+        reporter: Reporter,
+        interruption: Interruption,
+    ) -> None:
+        self._objective, self._archive = objective, archive
+        self._reporter, self._interruption = reporter, interruption
+        self.evaluations: list[Evaluation] = list(archived.evaluations) if archived else []
+        self.rounds: list[Round] = list(archived.rounds) if archived else []
+        self.image = archived.last_image if archived else start
+
+    def run(self, settings: Settings) -> None:
+        """Descend until all rounds are done or the user interrupts.
+
+        Raises
+        ------
+        RunError
+            If a number goes wrong or a round cannot be kept; `image` is then the last good one.
+        """
+        unfinished: list[Evaluation] = []
+        candidate = self.image
+
+        def objective(image: np.ndarray) -> tuple[dict[str, float], float, np.ndarray]:
+            nonlocal candidate
+            candidate = image
+            return self._objective(image)
+
+        def heard(evaluation: Evaluation) -> None:
+            unfinished.append(evaluation)
+            if not self.rounds:
+                self.image = candidate
+            self._reporter.evaluation(evaluation)
+            if self._interruption.signal:
+                raise _Stopped
+
+        first = len(self.rounds) + 1
+        if first > settings.rounds:
+            return
+        self._reporter.descent(settings, first, self._time_one())
+        self._interruption.patient = True
+        try:
+            for finished in transfer(objective, self.image, settings, heard, first):
+                self._archive.append_round(finished, unfinished)
+                self.evaluations += unfinished
+                unfinished.clear()
+                self.rounds.append(finished)
+                self.image = finished.image
+                self._reporter.round(finished)
+        except _Stopped:
+            pass
+        finally:
+            self.evaluations += unfinished
+            self._reporter.descent_ended()
+        self._archive.finish()
+
+    def _time_one(self) -> float:
+        """Return the seconds of one evaluation; the very first one, which prepares filters, is apart."""
+        self._objective(self.image)
+        started = time.perf_counter()
+        self._objective(self.image)
+        return time.perf_counter() - started

@@ -1,0 +1,199 @@
+"""One transfer from two files to a folder of results, in the order of the pipeline.
+
+Everything a user can get wrong is checked before the network is built.  What happens is told to a
+:class:`~audiostyle.run.descent.Reporter`, whether to stop is asked of an
+:class:`~audiostyle.run.descent.Interruption`: a command line, a batch and a test each have their own.
+"""
+
+import dataclasses
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from audiostyle.errors import RunError
+from audiostyle.prepare import Prepared, prepare_clip
+from audiostyle.run.archive import Archive, archive_size
+from audiostyle.run.archived import ArchivedRun
+from audiostyle.run.descent import Descent, Interruption, Reporter
+from audiostyle.run.estimate import estimate_memory
+from audiostyle.run.folder import RunFolder
+from audiostyle.run.manifest import Stopwatch, describe_run, write_manifest
+from audiostyle.run.results import write_results
+from audiostyle.settings import Settings
+from audiostyle.start_image import start_image
+from audiostyle.weights.load import Weights, load_weights
+
+__all__ = ["Outcome", "Request", "run_transfer"]
+
+# What a run's folder needs beside the archive: pictures, sound, tables.
+_RESULTS_SIZE = 20 * 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What a user asked for.
+
+    Attributes
+    ----------
+    content, style : path
+    weights : str
+        A file, or ``random``.
+    folder : path
+        Where the results go.
+    settings : Settings
+    overwrite, resume : bool
+        Whether a run in the folder may be replaced, or is to be gone on with.
+    command_line : tuple of str
+        Recorded in ``run.json``.
+    """
+
+    content: str
+    style: str
+    weights: str
+    folder: str
+    settings: Settings
+    overwrite: bool = False
+    resume: bool = False
+    command_line: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes
+    ----------
+    folder : str
+    rounds : int
+        Finished rounds, those before a resume included.
+    evaluations : int
+    total : float
+        Last loss, NaN if there was no evaluation.
+    seconds : float
+        Of this run alone.
+    signal : int
+        Number of the signal that ended the descent early, or 0.
+    """
+
+    folder: str
+    rounds: int
+    evaluations: int
+    total: float
+    seconds: float
+    signal: int
+
+
+def build_objective(content: np.ndarray, style: np.ndarray, weights: Weights, settings: Settings) -> Any:
+    """Return the :class:`~audiostyle.network.objective.Objective` of two network images."""
+    from audiostyle.network.objective import Objective
+
+    return Objective(content.astype(settings.float_type), style.astype(settings.float_type), weights.arrays, settings)
+
+
+def run_transfer(
+    request: Request,
+    reporter: Reporter,
+    interruption: Interruption,
+    build: Callable[[np.ndarray, np.ndarray, Weights, Settings], Any] = build_objective,
+) -> Outcome:
+    """Carry out a request.
+
+    Parameters
+    ----------
+    request : Request
+    reporter : Reporter
+    interruption : Interruption
+    build : callable
+        Makes the objective; several runs on the same clips may share one.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    InputError
+        If the clips, weights, settings or the folder cannot be used.
+    RunError
+        If the run fails; the archive then holds all finished rounds, and the sound and pictures are
+        those of the last good image.
+    """
+    settings, watch = request.settings, Stopwatch()
+    with watch.stage("clips"):
+        content = prepare_clip(request.content, settings, settings.offset_content)
+        style = prepare_clip(request.style, settings, settings.offset_style)
+    with RunFolder(request.folder, overwrite=request.overwrite, resume=request.resume) as folder:
+        with watch.stage("weights"):
+            weights = load_weights(request.weights, settings)
+        for note in weights.notes:
+            reporter.warning(note)
+        reporter.plan(_plan(request, content, weights))
+        with watch.stage("start"):
+            from audiostyle.network.start import start_theano
+
+            backend = start_theano(settings.device, settings.threads)
+            description = describe_run(request, weights, backend)
+            height, width = content.tensor.shape[2:]
+            start = start_image(height, width, settings)
+            archive, archived = _open_archive(folder, request, description, start)
+        reporter.stage("Building the network")
+        with watch.stage("network"):
+            objective = build(content.tensor, style.tensor, weights, settings)
+        descent = Descent(objective, start, archive, archived, reporter, interruption)
+        failure = None
+        try:
+            with watch.stage("descent"):
+                descent.run(settings)
+        except RunError as error:
+            failure = error
+        reporter.stage("Writing the sound and the pictures")
+        with watch.stage("results"):
+            write_results(folder, content, style, descent.image, objective, descent.evaluations, settings)
+        write_manifest(folder, description, descent.rounds, descent.evaluations, watch, interruption.signal, failure)
+        if failure is not None:
+            raise failure
+    return Outcome(
+        folder=os.fspath(request.folder),
+        rounds=len(descent.rounds),
+        evaluations=len(descent.evaluations),
+        total=descent.evaluations[-1].total if descent.evaluations else float("nan"),
+        seconds=watch.total,
+        signal=interruption.signal,
+    )
+
+
+def _open_archive(
+    folder: RunFolder, request: Request, description: dict[str, Any], start: np.ndarray
+) -> tuple[Archive, ArchivedRun | None]:
+    """Return the archive to write to, and what is in it already."""
+    from audiostyle.network.objective import loss_weights
+
+    rounds, most = request.settings.rounds, request.settings.max_evaluations
+    if request.resume:
+        return Archive.resume(folder, description, rounds=rounds, max_evaluations=most)
+    parts = tuple(loss_weights(request.settings))
+    height, width = start.shape[2:]
+    folder.require_space(archive_size(height, width, rounds, most, parts) + _RESULTS_SIZE)
+    return Archive.create(folder, description, start, rounds=rounds, max_evaluations=most, parts=parts), None
+
+
+def _plan(request: Request, content: Prepared, weights: Weights) -> list[str]:
+    settings = request.settings
+    height, width = content.tensor.shape[2:]
+    losses = ["content", "style", *(["total variation"] if settings.tv_weight else [])]
+    losses += [name for name, wanted in (("row AC", settings.rowac), ("column AC", settings.colac)) if wanted]
+    memory = estimate_memory((height, width), settings) / 2**30
+    return [
+        f"content   {request.content}",
+        f"style     {request.style}",
+        f"image     {settings.representation}, {height} x {width} pixels, {settings.duration:g} s of each clip",
+        f"weights   {weights.form}, {'normalised' if weights.normalised else 'NOT normalised'}, "
+        f"SHA-256 {weights.sha256[:12]}...",
+        f"losses    {', '.join(losses)}",
+        f"descent   {settings.rounds} rounds of L-BFGS, {settings.max_evaluations} evaluations and a line search "
+        f"each, seed {settings.seed}",
+        f"device    {settings.device}, about {memory:.1f} GiB of memory",
+        f"results   {request.folder}",
+    ]

@@ -1,0 +1,86 @@
+"""From the network's last image to what a run leaves: sound, pictures, tables."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from audiostyle.audio.clip import write_wav
+from audiostyle.audio.inversion import invert
+from audiostyle.audio.representation import unrepresent
+from audiostyle.image import tensor_to_values
+from audiostyle.prepare import Prepared
+from audiostyle.records import Evaluation
+from audiostyle.run.curves import DIRECTIONS, autocorrelation_curve
+from audiostyle.run.folder import RunFolder
+from audiostyle.run.pictures import draw_autocorrelations, draw_losses, draw_representation, write_losses_csv
+from audiostyle.settings import STYLE_LAYERS, Settings
+
+__all__ = ["write_results"]
+
+
+def write_results(
+    folder: RunFolder,
+    content: Prepared,
+    style: Prepared,
+    image: np.ndarray,
+    objective: Any,
+    evaluations: Sequence[Evaluation],
+    settings: Settings,
+) -> None:
+    """Write losses, pictures and, last because it takes longest, the sound.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    content, style : Prepared
+    image : np.ndarray ``(1, 3, height, width)``
+        The network's image at the end of the descent.
+    objective : Objective
+        Gives the activations whose autocorrelations are drawn.
+    evaluations : sequence of Evaluation
+    settings : Settings
+
+    Raises
+    ------
+    RunError
+        If a file cannot be written.
+    """
+    write_losses_csv(folder, evaluations)
+    draw_losses(folder, evaluations)
+    ranges = {"content": content.value_range, "style": style.value_range}
+    values = tensor_to_values(image, ranges, settings)
+    spectrogram = unrepresent(values, settings)
+    if settings.representation != "spectrogram":
+        draw_representation(folder, f"{settings.representation}.png", content.values, style.values, values, settings)
+    draw_representation(folder, "spectrogram.png", content.spectrogram, style.spectrogram, spectrogram, settings)
+    _draw_curves(folder, (content, style), values, image, objective, settings)
+    samples = invert(spectrogram, settings)
+    level = float(np.sqrt(np.mean(content.samples**2)))
+    with folder.atomic_path("output.wav") as part:
+        write_wav(part, samples, settings, level)
+
+
+def _draw_curves(
+    folder: RunFolder,
+    clips: tuple[Prepared, Prepared],
+    values: np.ndarray,
+    image: np.ndarray,
+    objective: Any,
+    settings: Settings,
+) -> None:
+    """Draw Figure 4 and its deeper layers (T22): values themselves first, then activations."""
+    curves: dict[str, dict[str, list[np.ndarray]]] = {
+        direction: {
+            "input": [autocorrelation_curve(x, direction, settings) for x in (*(c.values for c in clips), values)]
+        }
+        for direction in DIRECTIONS
+    }
+    for tensor in (*(clip.tensor for clip in clips), image):
+        for layer, activation in objective.features(tensor, STYLE_LAYERS).items():
+            for direction in DIRECTIONS:
+                curve = autocorrelation_curve(activation, direction, settings)
+                curves[direction].setdefault(layer, []).append(curve)
+    for direction in DIRECTIONS:
+        triples = {layer: (three[0], three[1], three[2]) for layer, three in curves[direction].items()}
+        draw_autocorrelations(folder, f"{direction}_autocorrelation.png", triples, settings, direction)
