@@ -98,33 +98,41 @@ def tensor_to_values(tensor: np.ndarray, value_ranges: Mapping[str, Range], sett
     grey = np.clip(np.asarray(tensor)[0] + _BGR_MEANS, 0, _LEVELS - 1)
     channel = grey.mean(axis=0) if settings.output_channel == "mean" else grey[_CHANNELS[settings.output_channel]]
     # Mel values were float32 before they were quantised, spectrograms float64 (T3).
-    kind = np.float64 if settings.representation == "spectrogram" else np.float32
-    low, high = (kind(bound) for bound in _chosen_range(value_ranges, settings))
-    values = low + (high - low) * _whole(channel, settings).astype(kind) / kind(_LEVELS)
+    kind = np.dtype(np.float64 if settings.representation == "spectrogram" else np.float32)
+    low, high = np.array(_chosen_range(value_ranges, settings), dtype=kind)
+    values = low + (high - low) * _whole(channel, settings).astype(kind) / kind.type(_LEVELS)
     if settings.representation != "spectrogram":
         return values
-    shape = [round(size * settings.spec_zoom) for size in values.shape]
+    shape = [size * zoom for size, zoom in zip(values.shape, _zooms(settings), strict=True)]
     shape[0 if settings.spec_orientation == "time_columns" else 1] = settings.n_fft // 2
     return _resize(values, (shape[0], shape[1]))
 
 
 def rescale_image(image: np.ndarray, settings: Settings) -> np.ndarray:
-    """Shrink a spectrogram's image by ``spec_zoom`` on both axes (run.py:96-98, D6).
+    """Shrink a spectrogram's image by ``spec_zoom`` (run.py:96-98, D6).
 
     Parameters
     ----------
     image : np.ndarray
         Grey levels of shape ``(height, width)``.
     settings : Settings
-        ``spec_zoom``.
+        ``spec_zoom``, ``spec_zoom_axes``, ``spec_orientation``.
 
     Returns
     -------
     np.ndarray
         float64 of shape ``(height / spec_zoom, width / spec_zoom)``, not rounded again.
     """
-    height, width = (round(size / settings.spec_zoom) for size in image.shape)
+    height, width = (round(size / zoom) for size, zoom in zip(image.shape, _zooms(settings), strict=True))
     return _resize(image, (height, width))
+
+
+def _zooms(settings: Settings) -> tuple[int, int]:
+    """By how much the image's height and width are shrunk."""
+    if settings.spec_zoom_axes == "both":
+        return settings.spec_zoom, settings.spec_zoom
+    along_time = settings.spec_zoom**2
+    return (1, along_time) if settings.spec_orientation == "time_columns" else (along_time, 1)
 
 
 def _whole(levels: np.ndarray, settings: Settings) -> np.ndarray:

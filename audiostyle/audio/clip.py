@@ -245,7 +245,7 @@ def _read_otherwise(
     path: str | os.PathLike[str], name: str, settings: Settings, offset: float, reason: str
 ) -> tuple[np.ndarray, float]:
     """As :func:`_read`, for what libsndfile does not know, by whatever decoder audioread finds."""
-    import audioread
+    import audioread  # type: ignore[import-untyped]
 
     try:
         with audioread.audio_open(os.fspath(path)) as file:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from audiostyle.audio.griffinlim import griffinlim
 from audiostyle.audio.spectrogram import hamming, stft
 from audiostyle.settings import Settings
 
@@ -46,18 +47,26 @@ def invert(
     trace : callable, optional
         Called as ``trace(index, wave, offsets)`` after each of the ``inversion_iterations + 1``
         syntheses, with the samples and the slide of each frame but the first, ``(n_frames - 1,)``
-        int64 (zeros where frames are not slid).
+        int64 (zeros where frames are not slid).  librosa's algorithm shows its end only: `progress`
+        and `trace` are called once.
 
     Returns
     -------
     np.ndarray
         Samples, float64, any scale.  The released inversion gives ``n_frames * hop_length + n_fft // 2``
-        of them (T10).
+        of them (T10), librosa's ``(n_frames - 1) * hop_length + n_fft``.
     """
     # In the type of the spectrogram, which is float32 when it comes from mel (T3).
     magnitudes = np.power(log_spec.dtype.type(10), log_spec).astype(np.float64)
     if settings.inversion_floor == "silent":
         magnitudes[log_spec <= settings.log_floor] = 0.0
+    if settings.inversion == "griffinlim":
+        wave = griffinlim(magnitudes, settings)
+        if trace is not None:
+            trace(0, wave, np.zeros(len(magnitudes) - 1, dtype=np.int64))
+        if progress is not None:
+            progress(1, 1)
+        return wave
     return _slide_and_add(magnitudes, settings, progress, trace)
 
 
@@ -65,7 +74,7 @@ def _slide_and_add(
     magnitudes: np.ndarray, settings: Settings, progress: Progress | None, trace: Trace | None
 ) -> np.ndarray:
     """Alternate between synthesis and new phases; ``n_iter`` phase estimates make one synthesis more (T12)."""
-    smallest = magnitudes.max() / 1e8
+    smallest = magnitudes.max() / 1e8 or 1.0
     target = _one_sided(magnitudes, settings)
     spectra: np.ndarray = target
     total = settings.inversion_iterations + 1

@@ -214,7 +214,9 @@ def image_shape(settings: Settings) -> tuple[int, int]:
     """
     frames = n_frames(round(settings.duration * settings.sample_rate), settings)
     if settings.representation == "spectrogram":
-        height, width = round(frames / settings.spec_zoom), round(settings.n_fft // 2 / settings.spec_zoom)
+        zoom = settings.spec_zoom
+        along, across = (zoom, zoom) if settings.spec_zoom_axes == "both" else (zoom**2, 1)
+        height, width = round(frames / along), round(settings.n_fft // 2 / across)
         _check_columns(height)
         return (height, width) if settings.spec_orientation == "time_rows" else (width, height)
     _check_columns(_columns(frames, settings))
