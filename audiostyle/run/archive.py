@@ -86,7 +86,7 @@ class Archive:
             The entered folder of the run.
         description : dict
             What is run on what (:func:`audiostyle.run.manifest.describe_run`).
-        start_image : numpy.ndarray of float32 ``(1, 3, height, width)``
+        start_image : numpy.ndarray of float32 or float64 ``(1, 3, height, width)``
             Where round 1 starts.
         rounds, max_evaluations : int
             Rounds to come and the optimiser's limit in each: room to reserve.  More may come.
@@ -100,7 +100,7 @@ class Archive:
         """
         text = _pack(description)
         _, _, height, width = start_image.shape
-        layout = _room(height, width, rounds, max_evaluations, parts, len(text))
+        layout = _room(height, width, rounds, max_evaluations, parts, len(text), _number(start_image))
         header = _build(folder, layout, text, start_image)
         folder.remove_previous(keep=(ARCHIVE_NAME,))
         return cls(folder, header, 0, 0)
@@ -138,7 +138,9 @@ class Archive:
         text = _pack(resumed_description(run, description))
         height, width = run.start_image.shape[2:]
         rows = run.rows
-        layout = _room(height, width, rounds, max_evaluations, rows.dtype.names[4:], len(text))
+        layout = _room(
+            height, width, rounds, max_evaluations, rows.dtype.names[4:], len(text), _number(run.start_image)
+        )
         layout = dataclasses.replace(
             layout,
             rounds=max(layout.rounds, len(run.rounds)),
@@ -242,18 +244,28 @@ class Archive:
 
 
 def archive_size(
-    height: int, width: int, rounds: int, max_evaluations: int, parts: Sequence[str], description_size: int = 2**16
+    height: int, width: int, rounds: int, max_evaluations: int, parts: Sequence[str], float_type: str = "float32"
 ) -> int:
     """Return the bytes that :meth:`Archive.create` reserves, about, for a check before the run."""
-    return _room(height, width, rounds, max_evaluations, parts, description_size).total_size
+    return _room(height, width, rounds, max_evaluations, parts, 2**16, np.dtype(float_type).str).total_size
 
 
-def _room(height: int, width: int, rounds: int, max_evaluations: int, parts: Sequence[str], description: int) -> Layout:
+def _room(
+    height: int, width: int, rounds: int, max_evaluations: int, parts: Sequence[str], description: int, number: str
+) -> Layout:
     """The room to reserve for a run of `rounds` rounds."""
-    empty = Layout(height, width, 0, 0, tuple(parts), description)
+    empty = Layout(height, width, 0, 0, tuple(parts), description, number)
     rounds = max(1, min(max(rounds, 1), _RESERVED_IMAGES // empty.image_size))
     rows = min(rounds * (max_evaluations + _LINE_SEARCH), _RESERVED_ROWS // empty.row_size)
     return dataclasses.replace(empty, rounds=rounds, evaluations=rows)
+
+
+def _number(image: np.ndarray) -> str:
+    """Return the type of an image's numbers as the layout names it."""
+    number = image.dtype.newbyteorder("<").str
+    if number not in ("<f4", "<f8"):
+        raise ValueError(f"an image is float32 or float64, not {image.dtype}")
+    return number
 
 
 def _pack(description: dict[str, Any]) -> bytes:
@@ -275,7 +287,7 @@ def _build(
             except OSError as error:
                 if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
                     raise
-            image = np.ascontiguousarray(start_image, dtype="<f4").tobytes()
+            image = np.ascontiguousarray(start_image, dtype=layout.number).tobytes()
             sums = {"description": sha256(description), "start_image": sha256(image), "structure": ""}
             header = Header(layout, offsets, size, sums)
             sums["structure"] = hash_structure(descriptor, header)
@@ -304,7 +316,7 @@ def _write_round(descriptor: int, header: Header, finished: Round, rows: np.ndar
     """Write all of a round into its place, but not that it is there."""
     layout, offsets = header.layout, header.offsets
     at = finished.index - 1
-    image = np.ascontiguousarray(finished.image, dtype="<f4").tobytes()
+    image = np.ascontiguousarray(finished.image, dtype=layout.number).tobytes()
     evaluations = rows.tobytes()
     record = np.zeros((), layout.tables()["rounds"][0])
     for name in ("index", "total", "evaluations", "nit", "warnflag", "seconds"):

@@ -39,7 +39,7 @@ class ArchivedRun:
         Version of the layout.
     description : dict
         What was run on what, as :func:`audiostyle.run.manifest.describe_run` made it.
-    start_image : numpy.ndarray of float32 ``(1, 3, height, width)``
+    start_image : numpy.ndarray ``(1, 3, height, width)``
         Where round 1 started.
     rounds : tuple of Round
         The finished rounds.  Their images are read from the disk when they are used.
@@ -67,7 +67,7 @@ class ArchivedRun:
 
     @property
     def last_image(self) -> np.ndarray:
-        """Where the next round starts: a copy, float32 ``(1, 3, height, width)``."""
+        """Where the next round starts: a copy, ``(1, 3, height, width)``."""
         return np.array(self.rounds[-1].image if self.rounds else self.start_image)
 
     @cached_property
@@ -157,7 +157,11 @@ def _read(stream: Any, path: Path, size: int) -> ArchivedRun:
             raise DamagedError(f"its round {at + 1} is damaged")
     rows = load("evaluations", n_rows)
     shape = (1, 3, layout.height, layout.width)
-    images = np.memmap(stream, "<f4", "r", offsets["images"], (finished, *shape)) if finished else np.empty((0, *shape))
+    images = (
+        np.memmap(stream, layout.number, "r", offsets["images"], (finished, *shape))
+        if finished
+        else np.empty((0, *shape))
+    )
     rounds = tuple(_round(record, image) for record, image in zip(records, images, strict=True))
     return ArchivedRun(path, SCHEMA, description, start_image, rounds, rows)
 

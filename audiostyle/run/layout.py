@@ -91,6 +91,8 @@ class Layout:
         Names of the loss parts.
     description : int
         Bytes of the JSON text.
+    number : {'<f4', '<f8'}
+        Type of the images' numbers, which is the network's (``float_type``).
     """
 
     height: int
@@ -99,11 +101,12 @@ class Layout:
     evaluations: int
     parts: tuple[str, ...]
     description: int
+    number: str = "<f4"
 
     @property
     def image_size(self) -> int:
         """Bytes of one image."""
-        return 12 * self.height * self.width
+        return np.dtype(self.number).itemsize * 3 * self.height * self.width
 
     @property
     def row_size(self) -> int:
@@ -121,10 +124,10 @@ class Layout:
         return {
             "finished_rounds": (np.dtype("<i8"), ()),
             "description": (np.dtype(f"S{self.description}"), ()),
-            "start_image": (np.dtype("<f4"), (1, *image)),
+            "start_image": (np.dtype(self.number), (1, *image)),
             "rounds": (_ROUND, (self.rounds,)),
             "evaluations": (record_type(self.parts), (self.evaluations,)),
-            "images": (np.dtype("<f4"), (self.rounds, *image)),
+            "images": (np.dtype(self.number), (self.rounds, *image)),
         }
 
     def sizes(self) -> dict[str, int]:
@@ -277,7 +280,10 @@ def _header(content: dict[str, Any]) -> Header:
         evaluations=whole(content["evaluations"], size),
         parts=tuple(parts),
         description=whole(content["description"], _LARGEST_DESCRIPTION, 1),
+        number=content["number"],
     )
+    if layout.number not in ("<f4", "<f8"):
+        raise ValueError(f"{layout.number!r} is not a type of images")
     if layout.image_size > _LARGEST_IMAGE:
         raise ValueError("the images are too large")
     record_type(layout.parts)  # two parts of one name are a ValueError
