@@ -1,0 +1,83 @@
+"""``audiostyle evaluate``: objective measures of any port's output."""
+
+import argparse
+import os
+import shutil
+import sys
+from typing import Any
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the subcommand and its options."""
+    from audiostyle.settings import PRESETS
+
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="measure outputs, of this or of any other port, against their content and style",
+        description="Measure outputs against content and style: rhythm, timbre, harmony, overlap, copying and buzz. "
+        "The same numbers of the content itself, the style itself, and the content after image and inversion with no "
+        "transfer say how to read them. docs/metrics.md defines every one.",
+    )
+    parser.add_argument("content", metavar="CONTENT", help="the content clip")
+    parser.add_argument("style", metavar="STYLE", help="the style clip")
+    parser.add_argument("outputs", metavar="OUTPUT", nargs="+", help="results of a transfer, as sound files")
+    parser.add_argument("--json", metavar="FILE", help="write all numbers as JSON")
+    parser.add_argument("--csv", metavar="FILE", help="write a table with one row per sound")
+    parser.add_argument("--duration", metavar="X", help="seconds taken from each clip (default: 10)")
+    parser.add_argument("--offset-content", metavar="X", help="seconds skipped in the content clip (default: 0)")
+    parser.add_argument("--offset-style", metavar="X", help="seconds skipped in the style clip (default: 0)")
+    parser.add_argument(
+        "--preset",
+        choices=tuple(PRESETS),
+        default="released",
+        help="what made the outputs: its image and inversion give the last part of the scale (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--set", dest="assignments", metavar="NAME=VALUE", action="append", default=[], help="change any other setting"
+    )
+    parser.add_argument(
+        "--no-inversion", action="store_true", help="leave out the content after inversion, which takes the longest"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print the table, write the files."""
+    from audiostyle.errors import InputError
+    from audiostyle.settings import preset
+    from audiostyle.study.evaluate.files import evaluate_files
+    from audiostyle.study.evaluate.report import as_csv, as_json, as_table, check_writable, write_whole
+
+    chosen: dict[str, str] = {}
+    for assignment in args.assignments:
+        name, separator, value = assignment.partition("=")
+        if not separator:
+            raise InputError(f"--set was given {assignment!r}, but takes NAME=VALUE, such as --set n_mels=64.")
+        chosen[name.strip()] = value
+    for name in ("duration", "offset_content", "offset_style"):
+        if getattr(args, name) is not None:
+            chosen[name] = getattr(args, name)
+    settings = preset(args.preset).with_text(chosen)
+    targets = [path for path in (args.json, args.csv) if path is not None]
+    for path in targets:
+        check_writable(path, [args.content, args.style, *args.outputs])
+    if len({os.path.realpath(path) for path in targets}) < len(targets):
+        raise InputError(f"--json and --csv both name {args.json!r}; give two files.")
+    evaluation = evaluate_files(
+        args.content, args.style, args.outputs, settings, inversion=not args.no_inversion, progress=_tell
+    )
+    _tell("")
+    # Files first: a reader of the table that goes away must not cost them.
+    for path, text in ((args.json, as_json), (args.csv, as_csv)):
+        if path is not None:
+            write_whole(path, text(evaluation))
+    print(as_table(evaluation, shutil.get_terminal_size((120, 24)).columns))
+    return 0
+
+
+def _tell(name: str) -> None:
+    """Show what is being measured, on a terminal only."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{'measuring ' + name + ' ...' if name else ''}", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,202 @@
+"""Files to scores: content, style, any number of outputs, and the scale they are read on."""
+
+import dataclasses
+import math
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from audiostyle.errors import InputError
+from audiostyle.settings import Settings
+from audiostyle.study.evaluate.everything import evaluate_by_module
+from audiostyle.study.evaluate.floor import after_inversion
+from audiostyle.study.evaluate.sounds import MINIMUM_SECONDS, Sound, measure
+
+__all__ = ["Evaluation", "Row", "evaluate_files", "labels"]
+
+Scores = OrderedDict[str, OrderedDict[str, float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One sound and its scores.
+
+    Attributes
+    ----------
+    name : str
+        What tables call it.
+    role : str
+        ``output``; or, for the scale, ``content``, ``style`` or ``content_inverted``.
+    path : str or None
+        The file, as it was given.
+    seconds : float
+        How much of it was compared.
+    note : str
+        What was cut or converted before that; empty if nothing was.
+    scores : OrderedDict
+        Heading to (metric to value).
+    """
+
+    name: str
+    role: str
+    path: str | None
+    seconds: float
+    note: str
+    scores: Scores
+
+    def metrics(self) -> "OrderedDict[str, float]":
+        """Return all metrics without their headings."""
+        return OrderedDict(item for part in self.scores.values() for item in part.items())
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """Everything that one call of ``audiostyle evaluate`` found.
+
+    Attributes
+    ----------
+    analysis : Settings
+        How all sounds were analysed.
+    rows : tuple of Row
+        The scale first, then the outputs in the order given.
+    """
+
+    analysis: Settings
+    rows: tuple[Row, ...]
+
+
+def evaluate_files(
+    content: str,
+    style: str,
+    outputs: Sequence[str],
+    settings: Settings,
+    *,
+    inversion: bool = True,
+    progress: Callable[[str], None] | None = None,
+) -> Evaluation:
+    """Measure outputs against content and style, and those against themselves for a scale.
+
+    Content and style are cut and band-passed as the transfer does it.  Outputs are not: they come
+    from band-passed sound already.  All are analysed as the released code analyses, whatever made
+    the outputs, so that all numbers are comparable.
+
+    Parameters
+    ----------
+    content, style : str
+        The two clips.
+    outputs : sequence of str
+        Results of any port, of any sample rate; longer ones than ``settings.duration`` are cut, with
+        shorter ones content and style are.
+    settings : Settings
+        What made the outputs: ``duration`` and offsets, and for the last part of the scale the way
+        to the image and back.
+    inversion : bool
+        Whether to make that part, the content after image and inversion.
+    progress : callable, optional
+        Called with the name of each sound before it is measured.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be used.
+    """
+    from audiostyle.audio.clip import bandpass, load_clip
+
+    analysis = Settings(
+        duration=settings.duration, offset_content=settings.offset_content, offset_style=settings.offset_style
+    )
+    if settings.duration < MINIMUM_SECONDS:
+        raise InputError(
+            f"The duration is {settings.duration:g} s, but the metrics need at least {MINIMUM_SECONDS:g} s; use a "
+            "longer --duration."
+        )
+    tell = progress or (lambda name: None)
+    clips = {
+        "content": bandpass(load_clip(content, analysis, analysis.offset_content), analysis),
+        "style": bandpass(load_clip(style, analysis, analysis.offset_style), analysis),
+    }
+    # Found before the slow part: a file that cannot be used.
+    loaded = [_load_output(path, analysis) for path in outputs]
+    scale = {name: measure(samples, analysis) for name, samples in clips.items()}
+    rows = []
+
+    def add(name: str, role: str, path: str | None, sound: Sound, note: str = "") -> None:
+        tell(name)
+        seconds = min(sound.seconds, scale["content"].seconds)
+        scores = evaluate_by_module(sound, scale["content"], scale["style"])
+        rows.append(Row(name, role, path, seconds, note, scores))
+
+    for (name, sound), path in zip(scale.items(), (content, style), strict=True):
+        add(name, name, path, sound)
+    if inversion:
+        tell("content inverted")
+        add("content inverted", "content_inverted", None, measure(_inverted(content, settings, analysis), analysis))
+    for label, path, (samples, note) in zip(labels(outputs), outputs, loaded, strict=True):
+        add(label, "output", path, measure(samples, analysis), note)
+    return Evaluation(analysis, tuple(rows))
+
+
+def labels(paths: Sequence[str]) -> list[str]:
+    """Return a short name for each path: its last parts, without the suffix, as many as tell all paths apart."""
+    parts = [os.path.splitext(os.path.normpath(path))[0].split(os.sep) for path in paths]
+    for depth in range(1, max(map(len, parts), default=1) + 1):
+        names = ["/".join(part[-depth:]) for part in parts]
+        if len(set(names)) == len(set(paths)):
+            return names
+    return list(paths)
+
+
+def _inverted(path: str, settings: Settings, analysis: Settings) -> np.ndarray:
+    """The content after image and inversion by `settings`, at the sample rate of `analysis`."""
+    from audiostyle.audio.clip import bandpass, load_clip
+
+    samples = bandpass(load_clip(path, settings, settings.offset_content), settings)
+    samples = after_inversion(samples, settings)
+    if settings.sample_rate == analysis.sample_rate:
+        return samples
+    import librosa
+
+    return librosa.resample(samples, orig_sr=settings.sample_rate, target_sr=analysis.sample_rate, res_type="soxr_hq")
+
+
+def _load_output(path: str, analysis: Settings) -> tuple[np.ndarray, str]:
+    """Return an output's samples, as many as there are up to the duration, and a note of what was changed."""
+    from audiostyle.audio.clip import load_clip
+
+    found = _length(path)
+    if found is None:
+        # Whatever is wrong with the file, the loader has the sentence for it.
+        return load_clip(path, analysis), ""
+    seconds, rate = found
+    wanted = round(analysis.duration * analysis.sample_rate)
+    there = math.floor(seconds * analysis.sample_rate + 1e-6)
+    if there < MINIMUM_SECONDS * analysis.sample_rate:
+        raise InputError(
+            f"{path!r} is {seconds:.3f} s long, but the metrics need at least {MINIMUM_SECONDS:g} s; give a longer "
+            "output."
+        )
+    notes = []
+    if rate != analysis.sample_rate:
+        notes.append(f"{rate} Hz, converted to {analysis.sample_rate} Hz")
+    if there > wanted:
+        notes.append(f"{seconds:.3f} s, cut to the first {analysis.duration:g} s")
+    elif there < wanted:
+        notes.append(f"{seconds:.3f} s, so content and style were cut to that from {analysis.duration:g} s")
+    count = min(there, wanted)
+    return load_clip(path, dataclasses.replace(analysis, duration=count / analysis.sample_rate)), "; ".join(notes)
+
+
+def _length(path: str) -> tuple[float, int] | None:
+    """Return a sound file's seconds and sample rate, or None if it does not say."""
+    import soundfile
+
+    # Nothing but a regular file is opened: a pipe would wait.
+    if not os.path.isfile(path):
+        return None
+    try:
+        info = soundfile.info(os.fsencode(path))
+    except (soundfile.SoundFileError, OSError, ValueError, TypeError):
+        return None
+    return (info.frames / info.samplerate, info.samplerate) if info.samplerate > 0 else None

@@ -1,0 +1,201 @@
+"""What an evaluation looks like: an aligned table, JSON with a schema, and a CSV with a row per sound."""
+
+import csv
+import io
+import json
+import math
+import os
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+from audiostyle import __version__
+from audiostyle.errors import InputError, RunError
+from audiostyle.study.evaluate.files import Evaluation, Row
+
+__all__ = ["SCHEMA", "as_csv", "as_document", "as_json", "as_table", "check_writable", "write_whole"]
+
+#: Name and version of the JSON's form; ``schema.json`` beside this module describes it.
+SCHEMA = "audiostyle-evaluation/1"
+
+# Of the settings, those that the analysis depends on.
+_ANALYSIS = (
+    "sample_rate",
+    "duration",
+    "offset_content",
+    "offset_style",
+    "bandpass_low",
+    "bandpass_high",
+    "bandpass_order",
+    "n_fft",
+    "hop_length",
+    "log_floor",
+    "n_mels",
+    "mel_fmin",
+    "mel_fmax",
+    "mel_sample_rate",
+    "time_zoom",
+)
+_WIDTH = 10
+
+
+def as_document(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the evaluation as what JSON can hold; a metric that is not defined is None."""
+    return {
+        "schema": SCHEMA,
+        "audiostyle": __version__,
+        "analysis": {name: getattr(evaluation.analysis, name) for name in _ANALYSIS},
+        "sounds": [
+            {
+                "name": row.name,
+                "role": row.role,
+                "path": row.path,
+                "seconds": row.seconds,
+                "note": row.note,
+                "metrics": {name: _number(value) for name, value in row.metrics().items()},
+            }
+            for row in evaluation.rows
+        ],
+    }
+
+
+def as_json(evaluation: Evaluation) -> str:
+    """Return the evaluation as JSON text, every number with all its digits."""
+    return json.dumps(as_document(evaluation), indent=2, allow_nan=False) + "\n"
+
+
+def as_csv(evaluation: Evaluation) -> str:
+    """Return a header and one row per sound; a metric that is not defined is an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = list(evaluation.rows[0].metrics())
+    writer.writerow(["name", "role", "path", "seconds", "note", *names])
+    for row in evaluation.rows:
+        values = (_number(value) for value in row.metrics().values())
+        writer.writerow([row.name, row.role, row.path or "", repr(row.seconds), row.note, *map(_cell, values)])
+    return text.getvalue()
+
+
+def as_table(evaluation: Evaluation, width: int = 100) -> str:
+    """Return an aligned table, metrics down and sounds across, in as many parts as the width asks for.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        What to show.
+    width : int
+        Columns of the terminal.  The scale is repeated in each part.
+    """
+    scale = [row for row in evaluation.rows if row.role != "output"]
+    outputs = [row for row in evaluation.rows if row.role == "output"]
+    label = max(len(name) for name in evaluation.rows[0].metrics()) + 2
+    room = max(1, (width - label) // (_WIDTH + 2) - len(scale))
+    groups = [outputs[start : start + room] for start in range(0, len(outputs), room)] or [[]]
+    lines: list[str] = []
+    for group in groups:
+        lines += _part([*scale, *group], label)
+    notes = [f"{row.name}: {row.note}" for row in outputs if row.note]
+    if notes:
+        lines += ["What was cut or converted before comparing:", *(f"  {note}" for note in notes), ""]
+    return "\n".join(lines)
+
+
+def _part(rows: list[Row], label: int) -> list[str]:
+    """One table of some sounds: a head of as many lines as the longest name needs, then the metrics."""
+    heads = [_wrapped(row.name) for row in rows]
+    depth = max(map(len, heads))
+    lines = []
+    for line in range(depth):
+        cells = [head[line - depth + len(head)] if line >= depth - len(head) else "" for head in heads]
+        lines.append(" " * label + "".join(f"  {cell:>{_WIDTH}}" for cell in cells))
+    for heading, names in rows[0].scores.items():
+        lines += ["", heading]
+        for name in names:
+            cells = [_shown(row.scores[heading][name]) for row in rows]
+            lines.append(f"  {name:<{label - 2}}" + "".join(f"  {cell:>{_WIDTH}}" for cell in cells))
+    return [line.rstrip() for line in [*lines, ""]]
+
+
+def _wrapped(name: str) -> list[str]:
+    """Cut a name into lines that fit a column, at spaces and slashes where there are some."""
+    lines = [""]
+    for word in name.replace("/", "/ ").split(" "):
+        if lines[-1] and len(lines[-1]) + len(word) + (not lines[-1].endswith("/")) > _WIDTH:
+            lines.append("")
+        elif lines[-1] and not lines[-1].endswith("/"):
+            lines[-1] += " "
+        lines[-1] += word
+    return [line[start : start + _WIDTH] for line in lines for start in range(0, max(1, len(line)), _WIDTH)]
+
+
+def _shown(value: float) -> str:
+    """Four digits, no exponent where none is needed."""
+    if not math.isfinite(value):
+        return "-"
+    if value == int(value) and abs(value) < 1e6:
+        return str(int(value))
+    return f"{value:.{max(0, min(3, 3 - math.floor(math.log10(abs(value)))))}f}" if abs(value) < 1e6 else f"{value:.3g}"
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else repr(value)
+
+
+def check_writable(path: str, inputs: Sequence[str] = ()) -> None:
+    """Find out before the work whether a file of numbers can be written to `path`.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder, or the path is a folder, or one of the `inputs`.
+    """
+    folder = os.path.dirname(path) or "."
+    what = None
+    if os.path.isdir(path) or not os.path.basename(path):
+        what = "it is a folder; name a file"
+    elif not os.path.isdir(folder):
+        what = f"there is no folder {folder!r}; make it first"
+    elif not os.access(folder, os.W_OK):
+        what = f"files cannot be made in {folder!r}; choose another folder"
+    elif os.path.realpath(path) in map(os.path.realpath, inputs):
+        what = "it is one of the sounds to be measured; name another file"
+    if what is not None:
+        raise InputError(f"The numbers cannot be written to {path!r}: {what}.")
+
+
+def write_whole(path: str, text: str) -> None:
+    """Write a text file, whole or not at all.
+
+    Raises
+    ------
+    RunError
+        If the file cannot be written.
+    """
+    folder = os.path.dirname(path) or "."
+    beside = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="surrogateescape", dir=folder, prefix=".audiostyle-part-", delete=False
+        ) as stream:
+            beside = stream.name
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(beside, 0o666 & ~_umask())
+        os.replace(beside, path)
+        beside = None
+    except OSError as error:
+        raise RunError(f"The numbers cannot be written to {path!r}: {error.strerror or error}.") from None
+    finally:
+        if beside is not None:
+            os.unlink(beside)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
