@@ -1,0 +1,58 @@
+"""Convolutions by oneDNN 2.5 in Theano's graph, on the CPU.
+
+Theano's own CorrMM unrolls images into matrices (im2col) and reaches a fraction of the processor's
+speed.  oneDNN convolves in a blocked layout, and its version 2.5 is the last whose Winograd kernels run
+on x86: with a quarter of the multiplications they are twice as fast as direct ones, to the same error.
+:func:`onednn_mode` gives a mode to compile a function with; everything else stays Theano's.
+
+Call :func:`audiostyle.network.start.start_theano` first.
+"""
+
+from typing import Any
+
+from audiostyle.network.onednn.library import Unavailable, load_library
+
+__all__ = ["available", "description", "onednn_mode", "set_threads"]
+
+# Before canonicalisation (1), while ReLU and its gradient look as they were written; after destroy
+# handlers (49.5) and with Theano's own in-place rewrites (75).
+_LAYOUT, _IN_PLACE = 0.66, 74.0
+
+
+def available() -> tuple[bool, str]:
+    """Tell whether oneDNN can be used, and why not (or how)."""
+    try:
+        return True, load_library().description()
+    except Unavailable as error:
+        return False, str(error)
+
+
+def description() -> str:
+    """Return what ``run.json`` says of the convolution: oneDNN's version, kernels and threads."""
+    return available()[1]
+
+
+def set_threads(threads: int) -> None:
+    """Run oneDNN's kernels on this many threads from now on; 0 means what OpenMP says."""
+    load_library().set_threads(threads)
+
+
+def onednn_mode(base: Any = None) -> Any:
+    """Return a Theano mode that compiles as another does, with convolutions by oneDNN.
+
+    Parameters
+    ----------
+    base : theano.compile.Mode or str, optional
+        The other mode; Theano's default if not given.
+
+    Raises
+    ------
+    Unavailable
+        If oneDNN cannot be used; see :func:`available`.
+    """
+    from theano.compile.mode import get_mode
+
+    from audiostyle.network.onednn.rewrite import in_place_rewrite, layout_rewrite
+
+    load_library()
+    return get_mode(base).register((layout_rewrite(), _LAYOUT), (in_place_rewrite(), _IN_PLACE))

@@ -101,6 +101,11 @@ class Library:
         for name in ("convolution_filter_bytes", "convolution_scratchpad_bytes"):
             getattr(compiled, name).restype = ctypes.c_int64
 
+    def description(self) -> str:
+        """Return what does the work, in words."""
+        kernels = "Winograd and direct kernels, AVX-512" if self.block == 16 else "direct kernels, AVX2"
+        return f"oneDNN {self.version}, {kernels}, {self.threads} threads"
+
     def set_threads(self, threads: int) -> None:
         """Run every kernel on this many threads from now on; 0 means what OpenMP says."""
         self._compiled.set_threads(threads)
@@ -181,6 +186,24 @@ class Library:
         matrix = self.buffers.empty((channels, channels))
         self._call("product_run", self._products[key], _address(activation), _address(matrix))
         return matrix
+
+    def mix(self, matrix: np.ndarray, activation: np.ndarray) -> np.ndarray:
+        """Return the product of a matrix ``(channels, channels)`` with every pixel of a blocked activation."""
+        batch, blocks, height, width, block = activation.shape
+        channels = blocks * block
+        convolution = self._convolution(batch, channels, channels, height, width, 1, False, False, False)
+        prepared = self.buffers.empty((convolution.filter_bytes // 4,))
+        self._call("convolution_prepare", convolution.handle, _address(matrix), _address(prepared))
+        result = self.buffers.empty(activation.shape)
+        self._call("convolution_run", convolution.handle, _address(activation), _address(prepared), None,
+                   _address(result))  # fmt: skip
+        return result
+
+    def copy(self, array: np.ndarray) -> np.ndarray:
+        """Return a copy in a buffer of ours."""
+        result = self.buffers.empty(array.shape)
+        np.copyto(result, array)
+        return result
 
     def to_blocked(self, plain: np.ndarray) -> np.ndarray:
         """Return ``(batch, channels, height, width)`` as ``(batch, channels / block, height, width, block)``."""

@@ -1,0 +1,432 @@
+"""The rewrite of a Theano graph: convolutions go to oneDNN, and their neighbours follow them into its layout.
+
+It works on the graph as it was written, before Theano's canonicalisation, in three steps:
+
+1. Convolutions that oneDNN can serve, their biases, ReLUs and gradients become Ops on blocked
+   activations, each between a :class:`ToBlocked` and a :class:`FromBlocked`.
+2. Whatever may be done in either layout (elementwise arithmetic, 2x2 pooling, sums, Gram matrices) is
+   drawn in, until each FromBlocked that feeds a ToBlocked has cancelled with it.
+3. Neighbours are fused: ReLU into the convolution before it, the ReLU's gradient into the pooling's,
+   a sum of gradients into the convolution that makes one of them.
+
+What is not served (float64, filters that are not constant, other strides) is left as it was and
+becomes Theano's own CorrMM.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import theano
+import theano.tensor as T
+from theano.compile import SharedVariable
+from theano.gof.opt import EquilibriumOptimizer, MergeOptimizer, TopoOptimizer, in2out, local_optimizer
+from theano.tensor.elemwise import CAReduceDtype, DimShuffle, Elemwise
+from theano.tensor.nnet.abstract_conv import AbstractConv2d, AbstractConv2d_gradInputs
+from theano.tensor.signal.pool import AveragePoolGrad, MaxPoolGrad
+from theano.tensor.signal.pool import Pool as TheanoPool
+
+from audiostyle.network.onednn.library import load_library
+from audiostyle.network.onednn.operations import (
+    Convolution,
+    FromBlocked,
+    Gram,
+    InputGradient,
+    Mix,
+    Pool,
+    PoolGradient,
+    Rectify,
+    ReluGradient,
+    ToBlocked,
+)
+
+__all__ = ["in_place_rewrite", "layout_rewrite"]
+
+_rectify = Elemwise(Rectify(theano.scalar.basic.same_out, name="rectify"))
+
+
+def layout_rewrite() -> Any:
+    """Return the optimiser that does all three steps."""
+    return theano.gof.opt.SeqOptimizer(
+        [
+            in2out(_convolution, _input_gradient),
+            in2out(_bias),
+            in2out(_relu, _relu_gradient),
+            MergeOptimizer(),
+            EquilibriumOptimizer(
+                [_cancel, _elementwise, _pool, _pool_gradient, _sum, _gram, _mix], max_use_ratio=20,
+                ignore_newtrees=False,
+            ),
+            MergeOptimizer(),
+            in2out(_fuse_relu, _fuse_pool_gradient, _fuse_sum),
+        ]
+    )  # fmt: skip
+
+
+def in_place_rewrite() -> Any:
+    """Return the optimiser that lets Ops write over an input that nothing else needs."""
+    return TopoOptimizer(_in_place, failure_callback=TopoOptimizer.warn_inplace)
+
+
+def _owner(variable: Any, kind: Any) -> Any:
+    """Return the Apply node that makes a variable if its Op is of a kind, else None."""
+    node = variable.owner
+    return node if node is not None and isinstance(node.op, kind) else None
+
+
+def _scalar_op(variable: Any, kind: Any) -> Any:
+    """Return the inputs of the elementwise operation of a kind that makes a variable, else ()."""
+    node = _owner(variable, Elemwise)
+    return node.inputs if node is not None and isinstance(node.op.scalar_op, kind) else ()
+
+
+def _blocked(variable: Any) -> Any:
+    """Return the blocked form of a plain variable that was made from one, else None."""
+    node = _owner(variable, FromBlocked)
+    return node.inputs[0] if node is not None else None
+
+
+def _to_blocked(variable: Any) -> Any:
+    found = _blocked(variable)
+    return ToBlocked()(variable) if found is None else found
+
+
+def _constant(variable: Any) -> Any:
+    """Return the value of a constant of one number, however it was broadcast, else None."""
+    try:
+        return float(T.get_scalar_constant_value(variable))
+    except T.NotScalarConstantError:
+        return None
+
+
+def _vector(variable: Any) -> Any:
+    """Return the value of a constant vector as a tuple, else None."""
+    return tuple(variable.data.tolist()) if isinstance(variable, theano.Constant) else None
+
+
+def _fixed(variable: Any, fgraph: Any) -> Any:
+    """Return the array in a variable that no call of the function changes, else None."""
+    if isinstance(variable, theano.Constant):
+        return variable.data
+    if not isinstance(variable, SharedVariable):
+        return None
+    updated = {fgraph.inputs[index] for index in getattr(fgraph, "update_mapping", {}).values()}
+    return None if variable in updated else variable.get_value(borrow=True)
+
+
+def _filters(op: Any, variable: Any, fgraph: Any) -> Any:
+    """Return the filters' shape if oneDNN can do this convolution, else None."""
+    filters = _fixed(variable, fgraph)
+    if filters is None or filters.dtype != np.float32 or not filters.flags.c_contiguous:
+        return None
+    size = filters.shape[2]
+    plain = op.subsample == (1, 1) and op.filter_dilation == (1, 1) and op.num_groups == 1 and not op.unshared
+    same = op.border_mode in ("half", (size // 2, size // 2)) and size % 2 and filters.shape[3] == size
+    whole = filters.shape[0] % load_library().block == 0
+    return filters.shape if plain and same and whole and not op.filter_flip else None
+
+
+@local_optimizer([AbstractConv2d])
+def _convolution(node: Any) -> Any:
+    if not isinstance(node.op, AbstractConv2d):
+        return False
+    image, filters = node.inputs
+    shape = _filters(node.op, filters, node.fgraph)
+    if shape is None or image.dtype != "float32":
+        return False
+    source = image if shape[1] % load_library().block else _to_blocked(image)
+    return [_like(FromBlocked()(Convolution(relu=False)(source, filters)), node)]
+
+
+@local_optimizer([AbstractConv2d_gradInputs])
+def _input_gradient(node: Any) -> Any:
+    if not isinstance(node.op, AbstractConv2d_gradInputs):
+        return False
+    filters, gradient, _ = node.inputs
+    shape = _filters(node.op, filters, node.fgraph)
+    if shape is None or gradient.dtype != "float32":
+        return False
+    plain = bool(shape[1] % load_library().block)
+    found = InputGradient(plain=plain)(_to_blocked(gradient), filters)
+    return [_like(found if plain else FromBlocked()(found), node)]
+
+
+def _like(variable: Any, node: Any) -> Any:
+    """Return a variable in the type of the one it replaces."""
+    wanted = node.outputs[0].type
+    return variable if variable.type == wanted else T.patternbroadcast(variable, wanted.broadcastable)
+
+
+@local_optimizer([Elemwise])
+def _bias(node: Any) -> Any:
+    """``convolution + b.dimshuffle('x', 0, 'x', 'x')`` -> convolution with bias."""
+    if not isinstance(node.op, Elemwise) or not isinstance(node.op.scalar_op, theano.scalar.Add):
+        return False
+    if len(node.inputs) != 2:
+        return False
+    for convolved, other in (node.inputs, node.inputs[::-1]):
+        blocked, shuffled = _blocked(convolved), _owner(other, DimShuffle)
+        made = None if blocked is None else _owner(blocked, Convolution)
+        if made is None or len(made.inputs) == 3 or shuffled is None:
+            continue
+        bias = shuffled.inputs[0]
+        if shuffled.op.new_order == ("x", 0, "x", "x") and bias.dtype == "float32" and len(convolved.clients) == 1:
+            return [_like(FromBlocked()(made.op(*made.inputs, bias)), node)]
+    return False
+
+
+@local_optimizer([Elemwise])
+def _relu(node: Any) -> Any:
+    """``0.5 * (x + abs(x))``, as T.nnet.relu writes it, -> max(x, 0) of a convolution."""
+    if not isinstance(node.op, Elemwise) or not isinstance(node.op.scalar_op, theano.scalar.Mul):
+        return False
+    for half, doubled in _pairs(node.inputs):
+        for x, absolute in _pairs(_scalar_op(doubled, theano.scalar.Add)):
+            blocked = _blocked(x)
+            if blocked is not None and _constant(half) == 0.5 and _same(_scalar_op(absolute, theano.scalar.Abs), x):
+                return [_like(FromBlocked()(_rectify(blocked)), node)]
+    return False
+
+
+@local_optimizer([Elemwise])
+def _relu_gradient(node: Any) -> Any:
+    """``0.5 * g + 0.5 * g * sgn(x)``, as Theano differentiates the above, -> g where the ReLU is positive.
+
+    At x = 0 exactly Theano's expression passes half of g and this one nothing.
+    """
+    if not isinstance(node.op, Elemwise) or not isinstance(node.op.scalar_op, theano.scalar.Add):
+        return False
+    for halved, signed in _pairs(node.inputs):
+        for again, sign in _pairs(_scalar_op(signed, theano.scalar.Mul)):
+            found = _scalar_op(sign, theano.scalar.Sgn)
+            blocked = _blocked(found[0]) if found else None
+            if blocked is None or again is not halved:
+                continue
+            for half, gradient in _pairs(_scalar_op(halved, theano.scalar.Mul)):
+                if _constant(half) == 0.5 and gradient.dtype == "float32":
+                    return [_like(FromBlocked()(ReluGradient()(_rectify(blocked), _to_blocked(gradient))), node)]
+    return False
+
+
+def _pairs(inputs: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield two inputs in both orders; nothing if there are not two."""
+    if len(inputs) == 2:
+        yield inputs[0], inputs[1]
+        yield inputs[1], inputs[0]
+
+
+def _same(inputs: Any, variable: Any) -> bool:
+    return len(inputs) == 1 and inputs[0] is variable
+
+
+@local_optimizer([ToBlocked])
+def _cancel(node: Any) -> Any:
+    if not isinstance(node.op, ToBlocked):
+        return False
+    blocked = _blocked(node.inputs[0])
+    return False if blocked is None else [_like(blocked, node)]
+
+
+@local_optimizer([Elemwise])
+def _elementwise(node: Any) -> Any:
+    """An elementwise operation of blocked activations, scalars and plain arrays of the same shape."""
+    if not isinstance(node.op, Elemwise) or len(node.outputs) != 1 or node.op.inplace_pattern:
+        return False
+    output = node.outputs[0]
+    if output.ndim != 4 or output.dtype != "float32" or all(_blocked(variable) is None for variable in node.inputs):
+        return False
+    inputs = []
+    for variable in node.inputs:
+        blocked = _blocked(variable)
+        if blocked is not None:
+            inputs.append(blocked)
+        elif all(variable.broadcastable):
+            inputs.append(variable.dimshuffle(0, 1, 2, 3, "x"))
+        elif variable.dtype == "float32" and variable.broadcastable == output.broadcastable:
+            inputs.append(ToBlocked()(variable))
+        else:
+            return False
+    return [_like(FromBlocked()(node.op(*inputs)), node)]
+
+
+def _pools(op: Any, parameters: list[Any]) -> bool:
+    """Tell whether this is a 2x2 pooling of stride 2 that drops odd edges."""
+    known = op.ignore_border and op.mode in ("max", "average_exc_pad", "average_inc_pad") and op.ndim == 2
+    return bool(known) and [_vector(variable) for variable in parameters] == [(2, 2), (2, 2), (0, 0)]
+
+
+@local_optimizer([TheanoPool])
+def _pool(node: Any) -> Any:
+    if not isinstance(node.op, TheanoPool):
+        return False
+    source, *parameters = node.inputs
+    blocked = _blocked(source)
+    if blocked is None or not _pools(node.op, parameters):
+        return False
+    return [_like(FromBlocked()(Pool(maximum=node.op.mode == "max")(blocked)), node)]
+
+
+@local_optimizer([AveragePoolGrad, MaxPoolGrad])
+def _pool_gradient(node: Any) -> Any:
+    if not isinstance(node.op, AveragePoolGrad | MaxPoolGrad):
+        return False
+    maximum = isinstance(node.op, MaxPoolGrad)
+    arrays, parameters = node.inputs[:-3], node.inputs[-3:]
+    source, gradient = _blocked(arrays[0]), arrays[-1]
+    if source is None or gradient.dtype != "float32" or not _pools(node.op, parameters):
+        return False
+    pooled = [_to_blocked(arrays[1])] if maximum else []
+    return [_like(FromBlocked()(PoolGradient(maximum)(source, _to_blocked(gradient), *pooled)), node)]
+
+
+@local_optimizer([CAReduceDtype])
+def _sum(node: Any) -> Any:
+    """The sum of all elements, in whatever layout."""
+    if not isinstance(node.op, T.Sum):
+        return False
+    blocked = _blocked(node.inputs[0])
+    if blocked is None or node.op.axis not in (None, (0, 1, 2, 3)):
+        return False
+    return [T.Sum(axis=None, dtype=node.op.dtype, acc_dtype=node.op.acc_dtype)(blocked)]
+
+
+@local_optimizer([T.Dot])
+def _gram(node: Any) -> Any:
+    """``dot(m, m.T)`` of a reshaped activation."""
+    if not isinstance(node.op, T.Dot):
+        return False
+    left, right = node.inputs
+    reshaped = _owner(left, T.Reshape)
+    if reshaped is None or _untransposed(right) is not left:
+        return False
+    blocked = _blocked(reshaped.inputs[0])
+    return False if blocked is None else [Gram()(blocked, reshaped.inputs[1])]
+
+
+@local_optimizer([ToBlocked])
+def _mix(node: Any) -> Any:
+    """The gradient of a Gram matrix for its activation: ``(S m).reshape(activation.shape)``."""
+    if not isinstance(node.op, ToBlocked):
+        return False
+    reshaped = _owner(node.inputs[0], T.Reshape)
+    shape = _owner(reshaped.inputs[1], theano.compile.ops.Shape) if reshaped is not None else None
+    activation = _blocked(shape.inputs[0]) if shape is not None else None
+    if activation is None:
+        return False
+    matrices, rows = [], None
+    for term in _terms(reshaped.inputs[0]):
+        found = _factor(term, shape.inputs[0])
+        if found is None:
+            return False
+        matrices.append(found[0])
+        rows = found[1]
+    matrix = matrices[0] if len(matrices) == 1 else T.add(*matrices)
+    return [Mix()(matrix, activation, rows)]
+
+
+def _terms(variable: Any) -> Iterator[Any]:
+    """Yield the terms of a sum."""
+    inputs = _scalar_op(variable, theano.scalar.Add)
+    if inputs:
+        for each in inputs:
+            yield from _terms(each)
+    else:
+        yield variable
+
+
+def _factor(term: Any, activation: Any) -> Any:
+    """Return S and the shape of m if a term is ``dot(S, m)``, m a reshaped activation, however it is written."""
+    turned = _untransposed(term)
+    product = _owner(_plain(term) if turned is None else turned, T.Dot)
+    if product is None:
+        return None
+    left, right = map(_plain, product.inputs)
+    matrix, reshaped = (left, right) if turned is None else (_transposed(right), _untransposed(left))
+    made = None if reshaped is None else _owner(reshaped, T.Reshape)
+    return (matrix, made.inputs[1]) if made is not None and made.inputs[0] is activation else None
+
+
+def _plain(variable: Any) -> Any:
+    """Return the variable that copies and double transpositions lead back to."""
+    while True:
+        copied, turned = _scalar_op(variable, theano.scalar.Identity), _turn(variable)
+        twice = None if turned is None else _turn(_plain(turned))
+        if copied:
+            variable = copied[0]
+        elif twice is not None:
+            variable = twice
+        else:
+            return variable
+
+
+def _turn(variable: Any) -> Any:
+    """Return the matrix that a transposition was made of, else None."""
+    node = _owner(variable, DimShuffle)
+    return node.inputs[0] if node is not None and node.op.new_order == (1, 0) else None
+
+
+def _untransposed(variable: Any) -> Any:
+    turned = _turn(_plain(variable))
+    return None if turned is None else _plain(turned)
+
+
+def _transposed(variable: Any) -> Any:
+    turned = _untransposed(variable)
+    return variable.T if turned is None else turned
+
+
+@local_optimizer([Elemwise])
+def _fuse_relu(node: Any) -> Any:
+    """ReLU of a convolution that nothing else needs -> convolution with ReLU."""
+    if node.op != _rectify:
+        return False
+    made = _owner(node.inputs[0], Convolution)
+    if made is None or made.op.relu or len(made.outputs[0].clients) != 1:
+        return False
+    return [Convolution(relu=True)(*made.inputs)]
+
+
+@local_optimizer([ReluGradient])
+def _fuse_pool_gradient(node: Any) -> Any:
+    """ReLU's gradient of the pooling's gradient -> one pass over both."""
+    if not isinstance(node.op, ReluGradient):
+        return False
+    activation, gradient = node.inputs
+    made = _owner(gradient, PoolGradient)
+    if made is None or made.op.relu or made.inputs[0] is not activation or len(gradient.clients) != 1:
+        return False
+    return [PoolGradient(made.op.maximum, relu=True)(*made.inputs)]
+
+
+@local_optimizer([Elemwise])
+def _fuse_sum(node: Any) -> Any:
+    """A sum of gradients, one of which a convolution makes -> the convolution adds to the other."""
+    if not isinstance(node.op, Elemwise) or not isinstance(node.op.scalar_op, theano.scalar.Add):
+        return False
+    for index, made in enumerate(_owner(variable, InputGradient) for variable in node.inputs):
+        if made is None or made.op.plain or made.op.accumulate or len(node.inputs[index].clients) != 1:
+            continue
+        others = [variable for position, variable in enumerate(node.inputs) if position != index]
+        if any(variable.type != node.outputs[0].type for variable in others):
+            continue
+        other = others[0] if len(others) == 1 else node.op(*others)
+        return [InputGradient(accumulate=True)(*made.inputs, other)]
+    return False
+
+
+_IN_PLACE: tuple[tuple[type, Callable[[Any], bool], Callable[[], Any]], ...] = (
+    (ReluGradient, lambda op: not op.in_place, lambda: ReluGradient(in_place=True)),
+    (
+        InputGradient,
+        lambda op: op.accumulate and not op.in_place,
+        lambda: InputGradient(accumulate=True, in_place=True),
+    ),
+)
+
+
+@local_optimizer([ReluGradient, InputGradient], inplace=True)
+def _in_place(node: Any) -> Any:
+    for kind, able, make in _IN_PLACE:
+        if isinstance(node.op, kind) and able(node.op):
+            return [make()(*node.inputs)]
+    return False
