@@ -11,11 +11,11 @@ import numpy as np
 import theano
 import theano.tensor as T
 
+from audiostyle.errors import InputError
 from audiostyle.network.losses import (
     autocorrelation_loss,
     autocorrelation_spectra,
     content_loss,
-    gram_matrix,
     style_loss,
     total_variation_loss,
 )
@@ -25,10 +25,11 @@ from audiostyle.settings import Settings
 __all__ = ["Objective", "loss_weights"]
 
 
-def loss_weights(settings: Settings) -> dict[str, float]:
+def loss_weights(settings: Settings, every_term: bool = False) -> dict[str, float]:
     """Return the weight of every loss part that these settings ask for, by name, in order.
 
-    Parts of weight 0 are left out: they are not computed.
+    Parts of weight 0 are left out, since they are not computed; with `every_term` they are all there,
+    an autocorrelation that is not asked for with weight 0.
     """
     weights = {"content": settings.content_weight}
     weights |= {f"style_{layer}": settings.style_weight for layer in settings.style_layers}
@@ -40,9 +41,8 @@ def loss_weights(settings: Settings) -> dict[str, float]:
     ):
         for layer, factor in zip(settings.ac_layers, factors, strict=True):
             suffix = "" if layer == "input" else f"_{layer}"
-            if wanted:
-                weights[f"{axis}_autocorrelation{suffix}"] = weight * factor
-    return {name: weight for name, weight in weights.items() if weight}
+            weights[f"{axis}_autocorrelation{suffix}"] = weight * factor if wanted else 0.0
+    return {name: weight for name, weight in weights.items() if weight or every_term}
 
 
 class Objective:
@@ -55,6 +55,8 @@ class Objective:
     parameters : list of 32 np.ndarray
         As :func:`audiostyle.network.vgg19.build_vgg19` takes them.
     settings : Settings
+    every_term : bool
+        Compute the parts of weight 0 too, for :meth:`measure`; they change neither total nor gradient.
 
     Attributes
     ----------
@@ -64,12 +66,17 @@ class Objective:
     """
 
     def __init__(
-        self, content: np.ndarray, style: np.ndarray, parameters: list[np.ndarray], settings: Settings
+        self,
+        content: np.ndarray,
+        style: np.ndarray,
+        parameters: list[np.ndarray],
+        settings: Settings,
+        every_term: bool = False,
     ) -> None:
         self.settings = settings
         self.shape: tuple[int, int, int, int] = content.shape  # type: ignore[assignment]
         self.dtype = np.dtype(settings.float_type)
-        self.weights = loss_weights(settings)
+        self.weights = loss_weights(settings, every_term)
         self._on_cpu = theano.config.device == "cpu"
         self._layers = build_vgg19(
             *self.shape[2:], parameters, pooling=settings.pooling, float_type=settings.float_type
@@ -91,8 +98,13 @@ class Objective:
         total : float
         gradient : np.ndarray ``(1, 3, height, width)``
         """
-        parts, gradient = self._function(image)
-        return dict(zip(self.weights, parts.tolist(), strict=True)), float(parts.sum()), np.asarray(gradient)
+        return self.measure(image)[1:]
+
+    def measure(self, image: np.ndarray) -> tuple[dict[str, float], dict[str, float], float, np.ndarray]:
+        """As a call, but the unweighted loss parts come first."""
+        unweighted, weighted, gradient = self._function(image)
+        by_name, parts = (dict(zip(self.weights, values.tolist(), strict=True)) for values in (unweighted, weighted))
+        return by_name, parts, float(weighted.sum()), np.asarray(gradient)
 
     def features(self, image: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         """Return activations ``(1, channels, height, width)`` of the named layers at an image.
@@ -117,7 +129,7 @@ class Objective:
         """Layers that a loss looks at, in the network's order."""
         settings = self.settings
         wanted = {settings.content_layer, *settings.style_layers}
-        if settings.rowac or settings.colac:
+        if any("autocorrelation" in name for name in self.weights):
             wanted |= set(settings.ac_layers)
         return tuple(layer for layer in self._layers if layer in wanted)
 
@@ -167,17 +179,21 @@ class Objective:
                 )
         return parts
 
-    def _compile(self) -> Callable[[np.ndarray], tuple[np.ndarray, Any]]:
+    def _compile(self) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, Any]]:
         image = self._layers["input"].input_var.type("image")
         parts = self._parts(image)
-        weighted = [
-            T.cast(T.constant(np.asarray(self.weights[name], dtype=part.dtype)) * part, "float64")
+        weighted = {
+            name: T.cast(T.constant(np.asarray(self.weights[name], dtype=part.dtype)) * part, "float64")
             for name, part in parts.items()
-        ]
-        total = weighted[0]
-        for part in weighted[1:]:
+        }
+        wanted = [weighted[name] for name, weight in self.weights.items() if weight]
+        if not wanted:
+            raise InputError("Every loss weight is 0, so there is nothing to minimise; give one of them a value.")
+        total = wanted[0]
+        for part in wanted[1:]:
             total = total + part
-        function: Callable[[np.ndarray], tuple[np.ndarray, Any]] = theano.function(
-            [image], [T.stack(weighted), T.grad(total, image)]
+        unweighted = T.stack([T.cast(part, "float64") for part in parts.values()])
+        function: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, Any]] = theano.function(
+            [image], [unweighted, T.stack(list(weighted.values())), T.grad(total, image)]
         )
         return function
