@@ -145,7 +145,9 @@ class Objective:
                 name = f"{axis}_autocorrelation" + ("" if layer == "input" else f"_{layer}")
                 if name in self.weights:
                     symbol = T.TensorType(self.dtype.name, (False,) * 4)()
-                    spectra = theano.function([symbol], self._spectra(symbol, layer, axis), mode="FAST_COMPILE")
+                    # Nothing to compile for the CPU's own Op; a device's have no Python form.
+                    mode = "FAST_COMPILE" if self._on_cpu else None
+                    spectra = theano.function([symbol], self._spectra(symbol, layer, axis), mode=mode)
                     targets[name] = np.asarray(spectra(at[source][layer]))
         return targets
 
