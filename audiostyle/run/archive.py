@@ -16,7 +16,6 @@ exactly the finished rounds.
 
 import contextlib
 import dataclasses
-import errno
 import json
 import os
 from collections.abc import Sequence
@@ -36,6 +35,7 @@ from audiostyle.run.layout import (
     hash_structure,
     pack_header,
     record_type,
+    reserve,
     sha256,
 )
 from audiostyle.run.sameness import check_same, resumed_description
@@ -282,11 +282,7 @@ def _build(
         try:
             size = os.fstat(descriptor).st_size
             # The tables are holes up to here: now a full disk shows, and not in the last round.
-            try:
-                os.posix_fallocate(descriptor, 0, size)
-            except OSError as error:
-                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
-                    raise
+            reserve(part, size)
             image = np.ascontiguousarray(start_image, dtype=layout.number).tobytes()
             sums = {"description": sha256(description), "start_image": sha256(image), "structure": ""}
             header = Header(layout, offsets, size, sums)

@@ -96,7 +96,7 @@ class RunFolder:
         self.path = Path(os.path.abspath(os.fspath(path)))
         self.overwrite = overwrite
         self.resume = resume
-        self._created: list[Path] = []
+        self._created: list[tuple[Path, os.stat_result]] = []
         self._lock: int | None = None
         self._identity: tuple[int, int] | None = None
 
@@ -225,7 +225,7 @@ class RunFolder:
             # Another run may make the same parents at this moment.
             with contextlib.suppress(FileExistsError):
                 os.mkdir(path)
-                self._created.append(path)
+                self._created.append((path, os.stat(path)))
         if not os.path.isdir(self.path):
             raise InputError(
                 f"A run needs a folder to write to, but {shown(self.path)} exists and is not a folder; "
@@ -309,7 +309,9 @@ class RunFolder:
             self._lock = None
         with contextlib.suppress(OSError):
             while self._created:
-                os.rmdir(self._created.pop())
+                path, made = self._created.pop()
+                if _same_file(made, path):
+                    os.rmdir(path)
         self._created.clear()
 
 

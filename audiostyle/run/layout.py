@@ -12,10 +12,12 @@ library may crash on them, and a checked header cannot.
 """
 
 import dataclasses
+import errno
 import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -34,6 +36,7 @@ __all__ = [
     "pack_header",
     "parse_header",
     "record_type",
+    "reserve",
     "sha256",
 ]
 
@@ -154,33 +157,63 @@ def create_tables(path: str | os.PathLike[str], layout: Layout) -> dict[str, int
     """Make the HDF5 file with every table at its full size, and return where each lies.
 
     Nothing is written into the tables: they read as zeros.
+
+    Raises
+    ------
+    OSError
+        If the disk is full, the file-size limit too low, and so on.
     """
     import h5py
 
+    reserve(path, layout.total_size)
     offsets = {}
-    # Aligned, so that the eight bytes of finished_rounds lie in one sector and are written at once.
-    with h5py.File(
-        os.fsencode(path),
-        "w",
-        libver="earliest",
-        userblock_size=HEADER_SIZE,
-        locking=False,
-        alignment_threshold=1,
-        alignment_interval=512,
-    ) as file:
-        file.attrs["schema"] = SCHEMA
-        file.attrs["creator"] = f"AudioStyle {audiostyle.__version__}"
-        for name, (kind, shape) in layout.tables().items():
-            # The low-level call, because the other one makes scalars without their place in the file.
-            plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-            plan.set_layout(h5py.h5d.CONTIGUOUS)
-            plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-            plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-            space = h5py.h5s.create_simple(shape) if shape else h5py.h5s.create(h5py.h5s.SCALAR)
-            table = h5py.h5d.create(file.id, name.encode(), h5py.h5t.py_create(kind, logical=True), space, plan)
-            # A table without rows has no place.
-            offsets[name] = table.get_offset() if table.get_storage_size() else 0
+    try:
+        # Aligned, so that the eight bytes of finished_rounds lie in one sector and are written at once.
+        with h5py.File(
+            os.fsencode(path),
+            "w",
+            libver="earliest",
+            userblock_size=HEADER_SIZE,
+            locking=False,
+            alignment_threshold=1,
+            alignment_interval=512,
+        ) as file:
+            file.attrs["schema"] = SCHEMA
+            file.attrs["creator"] = f"AudioStyle {audiostyle.__version__}"
+            for name, (kind, shape) in layout.tables().items():
+                # The low-level call, because the other one makes scalars without their place in the file.
+                plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                plan.set_layout(h5py.h5d.CONTIGUOUS)
+                plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+                plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+                space = h5py.h5s.create_simple(shape) if shape else h5py.h5s.create(h5py.h5s.SCALAR)
+                table = h5py.h5d.create(file.id, name.encode(), h5py.h5t.py_create(kind, logical=True), space, plan)
+                # A table without rows has no place.
+                offsets[name] = table.get_offset() if table.get_storage_size() else 0
+    except RuntimeError as error:
+        # What the system told the library is in the text of its error only.
+        number = re.search(r"errno = (\d+)", str(error))
+        raise OSError(int(number[1]) if number else errno.EIO, str(error)) from error
     return offsets
+
+
+def reserve(path: str | os.PathLike[str], size: int) -> None:
+    """Make a file (or the file that is there) take `size` bytes of the disk now.
+
+    Raises
+    ------
+    OSError
+        If it has no room; some libraries would not survive finding that out for themselves.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        # A file system without reservations, such as some network ones.
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def hash_structure(descriptor: int, header: Header) -> str:

@@ -234,8 +234,9 @@ def _save(figure: "Figure", folder: RunFolder, name: str) -> None:
 
 
 def _limits(panel: np.ndarray, kind: str) -> tuple[float, float]:
-    """Lowest and highest value to tell apart; the first cepstral coefficients dwarf all others."""
-    finite = panel[np.isfinite(panel)]
+    """Lowest and highest value to tell apart; the first two cepstral coefficients dwarf all others."""
+    values = panel[2:] if kind == "mfcc" else panel
+    finite = values[np.isfinite(values)]
     if not finite.size:
         return 0.0, 0.0
     low, high = np.percentile(finite, (1, 99)) if kind == "mfcc" else (finite.min(), finite.max())
