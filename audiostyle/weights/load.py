@@ -1,21 +1,33 @@
-"""From what ``--weights`` says to 32 checked arrays and what is known about them."""
+"""From what ``--weights`` says to 32 checked arrays and everything that is known about them."""
 
 import dataclasses
 import hashlib
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from audiostyle.errors import InputError
 from audiostyle.settings import Settings
+from audiostyle.weights.formats import parse, read_file
+from audiostyle.weights.identify import Orientation, measure_activity, neighbour_correlation, orientation
+from audiostyle.weights.known_files import TORCHVISION_PREFIX, KnownFile, known_file
 from audiostyle.weights.parameters import arrays_sha256, check_parameters
-from audiostyle.weights.pickle_file import FORM, read_lasagne
 from audiostyle.weights.random_network import RANDOM_SEED, random_network
+from audiostyle.weights.torch_file import FEATURES_FORM
 
-__all__ = ["RANDOM", "Weights", "load_weights"]
+__all__ = ["RANDOM", "Inspection", "Weights", "inspect_weights", "load_weights"]
 
 RANDOM = "random"
+
+# Between a random kernel's neighbour correlation, 0.00, and the published network's, 0.57.
+_TRAINED_ABOVE = 0.1
+# conv1_1's mean activation is 26 in the published network, 1.5 when it is normalised, and 255 times as
+# much in both when pixels of 0 to 1 are expected.
+_UNIT_PIXELS_ABOVE = 100.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +59,34 @@ class Weights:
     notes: tuple[str, ...]
 
 
+@dataclasses.dataclass(frozen=True)
+class Inspection(Weights):
+    """What :func:`inspect_weights` finds out about a file.
+
+    Attributes
+    ----------
+    known : KnownFile or None
+        The published file that this is, by its checksum.
+    published : bool
+        Whether the network is Simonyan and Zisserman's, by the signs of its first kernels.
+    turned : Orientation
+        How the file's kernels had to be turned.
+    trained : bool
+        Whether the kernels are trained rather than drawn.
+    deviation : float
+        The factor by which a filter's mean activation typically differs from 1.
+    record : mapping of str to str
+        What the file says of itself.
+    """
+
+    known: KnownFile | None
+    published: bool
+    turned: Orientation
+    trained: bool
+    deviation: float
+    record: Mapping[str, str]
+
+
 def load_weights(source: str | Path, settings: Settings, allow_unnormalised: bool = True) -> Weights:
     """Load weights of any known form.
 
@@ -70,14 +110,110 @@ def load_weights(source: str | Path, settings: Settings, allow_unnormalised: boo
         If the file cannot be used.
     """
     if source == RANDOM:
-        arrays = random_network()
-        note = f"The weights are random (seed {RANDOM_SEED}, normalised): textures are coarser than with trained ones."
+        with threadpool_limits(settings.threads or None):
+            arrays = random_network()
+        note = f"The weights are random (seed {RANDOM_SEED}, normalised): an untrained network, not the paper's."
         return Weights(arrays, RANDOM, arrays_sha256(arrays), None, True, (note,))
-    path = Path(source)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"The weights file {path} cannot be read ({error.strerror}); check --weights.") from None
-    where = f"The weights file {path}"
-    arrays = check_parameters(read_lasagne(data, where), where)
-    return Weights(arrays, FORM, arrays_sha256(arrays), hashlib.sha256(data).hexdigest(), True, ())
+    weights = inspect_weights(Path(source), settings)
+    if not weights.normalised and not allow_unnormalised:
+        raise InputError(f"{weights.notes[-1]}")
+    return weights
+
+
+def inspect_weights(path: Path, settings: Settings) -> Inspection:
+    """Load a file of weights and find out everything about it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    settings : Settings
+        Number of threads for measuring.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be used.
+    """
+    data = read_file(path)
+    where = f"The weights file {os.fspath(path)!r}"
+    file_sha256 = hashlib.sha256(data).hexdigest()
+    known = known_file(hashlib.md5(data, usedforsecurity=False).hexdigest(), file_sha256)
+    found = parse(data, where)
+    stored = check_parameters(found.arrays, where)
+    del data
+    if "arrays_sha256" in found.record and found.record["arrays_sha256"] != arrays_sha256(stored):
+        raise InputError(f"{where} has changed since it was written (its checksum differs); make or copy it again.")
+
+    notes = []
+    turned = orientation(stored[0])
+    published = turned is not None
+    if turned is None:
+        turned = Orientation(rgb=found.channel_order == "RGB")
+    elif found.fixed and turned != Orientation():
+        raise InputError(
+            f"{where} has its kernels the wrong way round ({_ways(turned)}), which its form does not allow; "
+            "convert the original file again."
+        )
+    elif turned != Orientation(rgb=found.channel_order == "RGB"):
+        notes.append(f"The kernels were not as usual in this form and were turned: {_ways(turned)}.")
+    arrays = turned.apply(stored)
+    trained = neighbour_correlation(arrays) > _TRAINED_ABOVE
+    with threadpool_limits(settings.threads or None):
+        activity = measure_activity(arrays)
+        if published and activity.first_layer > _UNIT_PIXELS_ABOVE:
+            arrays[0] /= 255
+            notes.append("The network expected pixels of 0 to 1 and was rescaled to 0 to 255.")
+            activity = measure_activity(arrays)
+    unit_pixels = activity.first_layer > _UNIT_PIXELS_ABOVE
+    if not published and found.form.startswith(FEATURES_FORM):
+        _refuse_torchvision(path, file_sha256, trained, unit_pixels, where)
+
+    if not published:
+        what = "a trained network, but not Simonyan and Zisserman's" if trained else "an untrained network"
+        notes.append(f"The weights are those of {what}; blue-green-red input of 0 to 255 minus the mean is assumed.")
+    normalised = known.normalised if known and published else activity.normalised
+    if not normalised:
+        notes.append(_unnormalised_note(path, published, activity.deviation))
+    return Inspection(
+        arrays=arrays,
+        form=found.form,
+        sha256=arrays_sha256(arrays),
+        file_sha256=file_sha256,
+        normalised=normalised,
+        notes=tuple(notes),
+        known=known,
+        published=published,
+        turned=turned,
+        trained=trained,
+        deviation=activity.deviation,
+        record=dict(found.record),
+    )
+
+
+def _ways(turned: Orientation) -> str:
+    ways = [name.replace("_", " ") for name, value in turned._asdict().items() if value]
+    return ", ".join(ways).replace("rgb", "red-green-blue") or "blue-green-red, upright"
+
+
+def _unnormalised_note(path: Path, published: bool, deviation: float) -> str:
+    how = "convert" if published else "normalize --pictures FOLDER"
+    return (
+        f"The weights {os.fspath(path)!r} are not normalised (mean activations typically differ from 1 by a factor of "
+        f"{deviation:.3g}), so the paper's loss weights do not fit them; "
+        f"`python -m audiostyle weights {how}` makes a normalised file."
+    )
+
+
+def _refuse_torchvision(path: Path, sha256: str, trained: bool, unit_pixels: bool, where: str) -> None:
+    """Refuse a file with torchvision's names that is not the published network.
+
+    Of the two trained networks with these names one is the published network.  The other, torchvision's
+    own, is told by its checksum; a copy of it by being trained, or by expecting pixels of another scale.
+    """
+    if sha256.startswith(TORCHVISION_PREFIX) or TORCHVISION_PREFIX in path.name or trained or unit_pixels:
+        raise InputError(
+            f"{where} is torchvision's VGG-19 (vgg19-{TORCHVISION_PREFIX}) or a relative: it was trained anew on "
+            "red-green-blue pictures of 0 to 1, so the paper's losses do not fit it; "
+            "use Simonyan and Zisserman's weights (`python -m audiostyle weights fetch`)."
+        )

@@ -23,7 +23,11 @@ DEAD_BELOW = 0.01
 
 
 def measure_mean_activations(
-    arrays: Sequence[_Array], pictures: Iterable[_Array], pooling: str
+    arrays: Sequence[_Array],
+    pictures: Iterable[_Array],
+    pooling: str,
+    last: str = "conv5_4",
+    float_type: str = "float32",
 ) -> dict[str, npt.NDArray[np.float64]]:
     """Measure each filter's mean activation after the rectifier, over pictures and positions.
 
@@ -35,16 +39,21 @@ def measure_mean_activations(
         Network inputs ``(3, height, width)``; each position counts the same, so large pictures count more.
     pooling : {'average', 'max'}
         Pooling of the network while measuring.
+    last : str
+        The convolution to stop at.
+    float_type : {'float32', 'float64'}
+        Arithmetic of the network.
 
     Returns
     -------
     dict of str to numpy.ndarray
-        ``conv1_1`` ... ``conv5_4``, each float64 ``(n_out,)``.
+        ``conv1_1`` ... `last`, each float64 ``(n_out,)``.
     """
-    totals = {layer.name: np.zeros(layer.n_out) for layer in CONV_LAYERS}
+    names = [layer.name for layer in CONV_LAYERS]
+    totals = {layer.name: np.zeros(layer.n_out) for layer in CONV_LAYERS[: names.index(last) + 1]}
     positions = dict.fromkeys(totals, 0)
     for picture in pictures:
-        activations = forward(arrays, picture, pooling, last=CONV_LAYERS[-1].name)
+        activations = forward(arrays, picture, pooling, last, float_type)
         for name in totals:
             totals[name] += activations[name].sum(axis=(1, 2), dtype=np.float64)
             positions[name] += activations[name][0].size

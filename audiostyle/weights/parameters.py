@@ -1,8 +1,9 @@
-"""What every reader's arrays must be before a network is built from them."""
+"""What every reader hands over, and what its arrays must be before a network is built from them."""
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +11,84 @@ import numpy.typing as npt
 from audiostyle.errors import InputError
 from audiostyle.weights.layers import CONV_LAYERS, parameter_names, parameter_shapes
 
-__all__ = ["arrays_sha256", "check_parameters"]
+__all__ = ["Found", "arrays_sha256", "assemble", "check_parameters", "layer_of", "maps_first"]
 
 # Far beyond any trained or rescaled network; squared and summed it still fits a float32.
 _LARGEST = 1e9
+
+_DENSE = re.compile(r"(fc[678]|predictions|classifier\.[036])\b.*", re.DOTALL)
+_CONV = re.compile(r"(?:conv|block)(\d)_(?:conv)?(\d)")
+
+
+class Found(NamedTuple):
+    """What a reader found in a file.
+
+    Attributes
+    ----------
+    form : str
+        The form of the file, in words.
+    arrays : list
+        What stands for W1, b1, W2, ..., with W's axes ``(n_out, n_in, height, width)``; not yet checked.
+    channel_order : {'BGR', 'RGB'}
+        Order of the picture's channels by the custom of this form.
+    fixed : bool
+        Whether the form leaves no choice, so that kernels the other way round are a mistake.
+    record : dict
+        What the file says of itself, for showing only.
+    """
+
+    form: str
+    arrays: list[Any]
+    channel_order: str = "BGR"
+    fixed: bool = False
+    record: Mapping[str, str] = {}
+
+
+def layer_of(text: str) -> str | None:
+    """Return ``conv3_2`` for ``conv3_2`` and for Keras' ``block3_conv2``, and None for any other name."""
+    match = _CONV.fullmatch(text)
+    return f"conv{match[1]}_{match[2]}" if match else None
+
+
+def assemble(found: Mapping[str, Any], others: Iterable[str], where: str) -> list[Any]:
+    """Put arrays found by name into order.
+
+    Parameters
+    ----------
+    found : mapping of str to object
+        Arrays by names as of :func:`~audiostyle.weights.layers.parameter_names`.
+    others : iterable of str
+        What else the file holds; the dense layers of VGG-19 are passed over.
+    where : str
+        What to call the file in an error.
+
+    Raises
+    ------
+    InputError
+        If an array is missing or one too many.
+    """
+    missing = [name for name in parameter_names() if name not in found]
+    extra = [name for name in found if name not in parameter_names()]
+    extra += [name for name in others if not _DENSE.fullmatch(name)]
+    if missing and len(missing) == len(parameter_names()):
+        raise InputError(f"{where} has no layer of VGG-19 in it; use a file of VGG-19.")
+    if missing or extra:
+        what = [f"lacks {_some(missing)}"] if missing else []
+        what += [f"has {_some(extra)} too many"] if extra else []
+        raise InputError(f"{where} {' and '.join(what)}, so it is not VGG-19; use an unchanged file of VGG-19.")
+    return [found[name] for name in parameter_names()]
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(f"{name[:40]!a}" for name in names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+
+
+def maps_first(kernels: Any) -> Any:
+    """Turn kernels ``(3, 3, n_in, n_out)`` into ``(n_out, n_in, 3, 3)`` and leave any others as they are."""
+    if getattr(kernels, "ndim", 0) == 4 and kernels.shape[:2] == (3, 3):
+        return kernels.transpose(3, 2, 0, 1)
+    return kernels
 
 
 def check_parameters(arrays: Sequence[Any], where: str) -> list[npt.NDArray[np.float32]]:
@@ -75,7 +150,8 @@ def _check(array: Any, shape: tuple[int, ...], name: str, where: str) -> npt.NDA
             f"{where} has values in {name} that are not finite or above {_LARGEST:g}; "
             "the file is damaged, so fetch or copy it again."
         )
-    return np.ascontiguousarray(array, dtype=np.float32)
+    # A copy, so that the bytes of the whole file can be released.
+    return np.array(array, dtype=np.float32, order="C")
 
 
 def arrays_sha256(arrays: Sequence[npt.NDArray[np.float32]]) -> str:

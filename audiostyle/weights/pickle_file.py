@@ -6,18 +6,20 @@ import numpy as np
 
 from audiostyle.errors import InputError
 from audiostyle.weights.layers import CONV_LAYERS
+from audiostyle.weights.parameters import Found
 from audiostyle.weights.unpickler import unpickle
 
-__all__ = ["DENSE_SHAPES", "FORM", "read_lasagne"]
+__all__ = ["RECORD_KEY", "read_lasagne"]
 
-FORM = "Lasagne pickle"
+# Where this program notes how a pickle was made; the authors' code looks at `param values` alone.
+RECORD_KEY = "audiostyle"
 
 # fc6, fc7 and fc8 of Lasagne's vgg19.pkl, inputs first; this network has no use for them.
-DENSE_SHAPES = [(25088, 4096), (4096,), (4096, 4096), (4096,), (4096, 1000), (1000,)]
+_DENSE_SHAPES = [(25088, 4096), (4096,), (4096, 4096), (4096,), (4096, 1000), (1000,)]
 
 
-def read_lasagne(data: bytes, where: str) -> list[Any]:
-    """Return the 32 arrays of a pickled dict with ``param values``: 32 arrays, or 38 with the dense layers.
+def read_lasagne(data: bytes, where: str) -> Found:
+    """Read a pickled dict with ``param values``: 32 arrays, or 38 with the dense layers.
 
     Parameters
     ----------
@@ -28,8 +30,8 @@ def read_lasagne(data: bytes, where: str) -> list[Any]:
 
     Returns
     -------
-    list
-        What stands for W1, b1, W2, ...; not yet checked.
+    Found
+        Its record is what :mod:`~audiostyle.weights.save` added beside the arrays, if it wrote the file.
 
     Raises
     ------
@@ -45,12 +47,22 @@ def read_lasagne(data: bytes, where: str) -> list[Any]:
         )
     n_conv = 2 * len(CONV_LAYERS)
     dense = values[n_conv:]
-    if len(values) not in (n_conv, n_conv + len(DENSE_SHAPES)) or any(
+    if len(values) not in (n_conv, n_conv + len(_DENSE_SHAPES)) or any(
         not isinstance(value, np.ndarray) or value.shape not in (shape, shape[::-1])
-        for value, shape in zip(dense, DENSE_SHAPES, strict=False)
+        for value, shape in zip(dense, _DENSE_SHAPES, strict=False)
     ):
         raise InputError(
             f"{where} has {len(values)} arrays in 'param values', but VGG-19 has {n_conv}, or "
-            f"{n_conv + len(DENSE_SHAPES)} with its dense layers; use a file of VGG-19."
+            f"{n_conv + len(_DENSE_SHAPES)} with its dense layers; use a file of VGG-19."
         )
-    return list(values[:n_conv])
+    record = content.get(RECORD_KEY)
+    return Found(
+        "Lasagne pickle",
+        list(values[:n_conv]),
+        fixed=True,
+        record={str(key): _text(value) for key, value in record.items()} if isinstance(record, dict) else {},
+    )
+
+
+def _text(value: Any) -> str:
+    return bytes(value).decode("latin-1")[:200] if isinstance(value, memoryview) else str(value)[:200]

@@ -35,8 +35,17 @@ def he_network(seed: int) -> list[npt.NDArray[np.float32]]:
 def random_network(seed: int = RANDOM_SEED) -> list[npt.NDArray[np.float32]]:
     """Return the 32 arrays of :func:`he_network`, normalised on the built-in pictures with average pooling (D4).
 
-    The last digits depend on the BLAS that measures the activations.
+    The same seed gives the same bits: the activations are measured in float64 and rounded far above
+    what two BLAS libraries or numbers of threads could differ by.
     """
     arrays = he_network(seed)
-    means = measure_mean_activations(arrays, builtin_pictures(), "average")
-    return normalise(arrays, {name: np.maximum(mean, _LEAST_SHARE * np.median(mean)) for name, mean in means.items()})
+    means = measure_mean_activations(arrays, builtin_pictures(), "average", float_type="float64")
+    floored = {name: np.maximum(mean, _LEAST_SHARE * np.median(mean)) for name, mean in means.items()}
+    return normalise(arrays, {name: _rounded(mean) for name, mean in floored.items()})
+
+
+def _rounded(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Round to 10 bits; exact, unlike rounding to decimal digits."""
+    mantissa, exponent = np.frexp(values)
+    rounded: npt.NDArray[np.float64] = np.ldexp(np.round(mantissa * 2**10), exponent - 10)
+    return rounded

@@ -10,7 +10,7 @@ import codecs
 import math
 import struct
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,24 +52,24 @@ class _Global(NamedTuple):
 
 
 class _Dtype:
-    """A numpy dtype under construction: its byte order arrives in a second step."""
+    """A numpy dtype under construction: its byte order arrives in a second step; None means objects."""
 
-    def __init__(self, code: str) -> None:
-        self.dtype = np.dtype(code)
+    def __init__(self, code: str | None) -> None:
+        self.dtype = np.dtype(code) if code is not None else None
 
 
 class _Array:
     """A numpy array under construction: shape and data arrive in a second step."""
 
     def __init__(self) -> None:
-        self.array: npt.NDArray[Any] | None = None
+        self.array: Any = None
 
 
 class _Mark:
     """The marker that groups stack items."""
 
 
-def unpickle(data: bytes, where: str, start: int = 0, torch: bool = False) -> tuple[Any, int]:
+def unpickle(data: bytes, where: str, start: int = 0, torch: bool = False, boxed: bool = False) -> tuple[Any, int]:
     """Read one pickle of plain data.
 
     Parameters
@@ -82,6 +82,9 @@ def unpickle(data: bytes, where: str, start: int = 0, torch: bool = False) -> tu
         Where in `data` the pickle begins.
     torch : bool
         Whether torch's tensors are accepted; they come back as :class:`TensorReference`.
+    boxed : bool
+        Whether an array of objects of the shape () is accepted, as numpy saves a dict; what is in it
+        comes back in its place.
 
     Returns
     -------
@@ -96,18 +99,19 @@ def unpickle(data: bytes, where: str, start: int = 0, torch: bool = False) -> tu
     InputError
         If the pickle is cut short, malformed, or asks for anything but plain data.
     """
-    return _Machine(data, where, start, torch).run()
+    return _Machine(data, where, start, torch, boxed).run()
 
 
 class _Machine:
     """The stack, the memo and one method for each opcode that is accepted."""
 
-    def __init__(self, data: bytes, where: str, start: int, torch: bool) -> None:
+    def __init__(self, data: bytes, where: str, start: int, torch: bool, boxed: bool) -> None:
         self.data = data
         self.view = memoryview(data)
         self.where = where
         self.position = start
         self.torch = torch
+        self.boxed = boxed
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         # What can be asked for again and again without more file is counted against these.
@@ -292,9 +296,10 @@ class _Machine:
         target = self.top(object)
         if isinstance(target, _Array):
             match state:
-                case (int(), tuple(shape), _Dtype() as dtype, bool() | int() as fortran, memoryview() | bytes() as raw):
-                    target.array = self.array(raw, dtype.dtype, shape, "F" if fortran else "C")
-                    self.stack[-1] = target.array
+                case (int(), tuple(shape), _Dtype() as dtype, int(fortran), memoryview() as raw):
+                    target.array = self.stack[-1] = self.array(raw, dtype.dtype, shape, "F" if fortran else "C")
+                case (int(), (), _Dtype(dtype=None), _, [content]) if self.boxed:
+                    target.array = self.stack[-1] = content
                 case (int(), _, _, _, list()):
                     raise self.refused("a numpy array of Python objects")
                 case _:
@@ -302,7 +307,8 @@ class _Machine:
         elif isinstance(target, _Dtype):
             match state:
                 case (int(), order, None, None, None, *_) if self.text(order) in ("<", ">", "|", "="):
-                    target.dtype = np.dtype(self.text(order) + target.dtype.str[1:])
+                    if target.dtype is not None:
+                        target.dtype = np.dtype(self.text(order) + target.dtype.str[1:])
                 case _:
                     raise self.refused("a numpy array of records")
         elif not isinstance(target, dict):
@@ -311,23 +317,25 @@ class _Machine:
 
     def make_dtype(self, code: Any, *_: Any) -> _Dtype:
         text = self.text(code)
+        objects = text.lstrip("|").startswith("O")
+        if objects and self.boxed:
+            return _Dtype(None)
         if text.lstrip("<>|=") not in _PLAIN_DTYPES:
-            objects = text.lstrip("|").startswith("O")
             raise self.refused("a numpy array of " + ("Python objects" if objects else f"the type {text!a}"))
         return _Dtype(text)
 
     def make_empty(self, kind: Any, *_: Any) -> _Array:
-        if kind not in (_Global("numpy", "ndarray"),):
+        if kind != _Global("numpy", "ndarray"):
             raise self.refused("an array that is no numpy.ndarray")
         return _Array()
 
     def make_array(self, raw: Any, dtype: Any, shape: Any, order: Any) -> npt.NDArray[Any]:
-        if not isinstance(dtype, _Dtype) or not isinstance(raw, (bytes, memoryview)):
+        if not isinstance(dtype, _Dtype) or not isinstance(raw, memoryview):
             raise self.malformed("an array in it is not described as numpy does")
         return self.array(raw, dtype.dtype, shape, "F" if self.text(order) == "F" else "C")
 
     def make_scalar(self, dtype: Any, raw: Any) -> int | float:
-        if not isinstance(dtype, _Dtype) or not isinstance(raw, (bytes, memoryview)):
+        if not isinstance(dtype, _Dtype) or not isinstance(raw, memoryview):
             raise self.malformed("a number in it is not described as numpy does")
         value: int | float = self.array(raw, dtype.dtype, (), "C").item()
         return value
@@ -374,7 +382,9 @@ class _Machine:
             and all(isinstance(value, int) and 0 <= value < 2**40 for value in values)
         )
 
-    def array(self, raw: bytes | memoryview, dtype: Any, shape: Any, order: Any) -> npt.NDArray[Any]:
+    def array(self, raw: memoryview, dtype: Any, shape: Any, order: Literal["C", "F"]) -> npt.NDArray[Any]:
+        if dtype is None:
+            raise self.refused("a numpy array of Python objects")
         if not self.sizes(shape):
             raise self.malformed("an array's shape is not a few whole numbers")
         expected = math.prod(shape) * dtype.itemsize

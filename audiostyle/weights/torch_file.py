@@ -1,0 +1,178 @@
+"""State dicts of PyTorch (``.pth``), read without torch: the zip form and the older one of pickles and raw data."""
+
+import re
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from audiostyle.errors import InputError
+from audiostyle.weights.layers import CONV_LAYERS
+from audiostyle.weights.parameters import Found, assemble, layer_of
+from audiostyle.weights.unpickler import StorageReference, TensorReference, unpickle
+from audiostyle.weights.zip_file import Archive
+
+__all__ = ["FEATURES_FORM", "LEGACY_MAGIC", "read_torch_legacy", "read_torch_zip"]
+
+# Protocol 2, the whole number 0x1950a86a20f9469cfc6c, stop: how every file of the older form begins.
+LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+
+FEATURES_FORM = "PyTorch state dict with torchvision's names"
+
+# Position of each convolution in torchvision's list of layers, in which rectifiers and pooling count.
+_FEATURES = dict(
+    zip(
+        (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34),
+        (layer.name for layer in CONV_LAYERS),
+        strict=True,
+    )
+)
+_KEY = re.compile(r"(?:module\.)?(?:features\.(\d+)|(conv\d_\d))\.(weight|bias)")
+
+_TYPES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8"}
+_MAX_PICKLE_BYTES = 2**22
+_MAX_STORAGES = 1000
+# The largest layer has 512 * 512 * 9 numbers; the dense ones are never read.
+_MAX_VALUES = 512 * 512 * 9
+
+_ReadStorage = Callable[[StorageReference, str], bytes]
+
+
+def read_torch_zip(archive: Archive, where: str) -> Found:
+    """Read the state dict of a zip archive with ``data.pkl`` and one member for each storage.
+
+    Parameters
+    ----------
+    archive : Archive
+        The file.
+    where : str
+        What to call it in an error.
+
+    Raises
+    ------
+    InputError
+        If it is no state dict of VGG-19.
+    """
+    pickles = [name for name in archive.names if name.rpartition("/")[2] == "data.pkl"]
+    if len(pickles) != 1:
+        raise _no_state_dict(where)
+    folder = pickles[0][: -len("data.pkl")]
+    if folder + "byteorder" in archive.names and archive.read(folder + "byteorder", 16).strip() != b"little":
+        raise InputError(f"{where} is big-endian, which no known file of VGG-19 is; use the original file.")
+    state, _ = unpickle(archive.read(pickles[0], _MAX_PICKLE_BYTES), where, torch=True)
+
+    def read_storage(storage: StorageReference, code: str) -> bytes:
+        return archive.read(f"{folder}data/{storage.key}", storage.n_values * np.dtype(code).itemsize)
+
+    return _from_state(state, read_storage, "zip", where)
+
+
+def read_torch_legacy(data: bytes, where: str) -> Found:
+    """Read the state dict of a file of five pickles followed by each storage's length and raw data.
+
+    Parameters
+    ----------
+    data : bytes
+        The file, which begins with :data:`LEGACY_MAGIC`.
+    where : str
+        What to call it in an error.
+
+    Raises
+    ------
+    InputError
+        If it is no state dict of VGG-19.
+    """
+    _, position = unpickle(data, where)
+    version, position = unpickle(data, where, position)
+    system, position = unpickle(data, where, position)
+    state, position = unpickle(data, where, position, torch=True)
+    keys, position = unpickle(data, where, position)
+    if version != 1001 or not isinstance(system, dict) or not isinstance(keys, list) or len(keys) > _MAX_STORAGES:
+        raise _no_state_dict(where)
+    if system.get("little_endian") is not True:
+        raise InputError(f"{where} is big-endian, which no known file of VGG-19 is; use the original file.")
+    types = {tensor.storage.key: tensor.storage.type_name for tensor in _tensors(state, where).values()}
+    places: dict[str, tuple[int, int]] = {}
+    for key in keys:
+        text = bytes(key).decode("latin-1") if isinstance(key, memoryview) else key
+        if text not in types or position + 8 > len(data):
+            raise _cut_short(where)
+        (n_values,) = struct.unpack_from("<q", data, position)
+        size = n_values * np.dtype(_code(types[text], where)).itemsize
+        position += 8
+        if n_values < 0 or position + size > len(data):
+            raise _cut_short(where)
+        places[text] = position, size
+        position += size
+
+    def read_storage(storage: StorageReference, code: str) -> bytes:
+        start, size = places.get(storage.key, (0, -1))
+        if size < 0:
+            raise _cut_short(where)
+        return data[start : start + size]
+
+    return _from_state(state, read_storage, "older form", where)
+
+
+def _from_state(state: Any, read_storage: _ReadStorage, container: str, where: str) -> Found:
+    found, others = {}, []
+    tensors = _tensors(state, where)
+    for name, tensor in tensors.items():
+        match = _KEY.fullmatch(name)
+        layer = (_FEATURES.get(int(match[1])) if match[1] else layer_of(match[2])) if match else None
+        if match and layer:
+            found[f"{layer} {'W' if match[3] == 'weight' else 'b'}"] = _read(tensor, read_storage, name, where)
+        else:
+            others.append(name)
+    features = any(name.startswith(("features.", "module.features.")) for name in tensors)
+    form = FEATURES_FORM if features else "PyTorch state dict"
+    return Found(f"{form} ({container})", assemble(found, others, where))
+
+
+def _tensors(state: Any, where: str) -> Mapping[str, TensorReference]:
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not state:
+        raise _no_state_dict(where)
+    if not all(isinstance(key, str) and isinstance(value, TensorReference) for key, value in state.items()):
+        raise _no_state_dict(where)
+    return state
+
+
+def _code(type_name: str, where: str) -> str:
+    if type_name not in _TYPES:
+        raise InputError(
+            f"{where} stores its numbers as torch's {type_name[:40]!a}, but FloatStorage is expected; "
+            "use the original file, not a reduced copy."
+        )
+    return _TYPES[type_name]
+
+
+def _read(tensor: TensorReference, read_storage: _ReadStorage, name: str, where: str) -> npt.NDArray[Any]:
+    """Read one tensor's storage and take its view, which must be the whole of a plain array."""
+    code = _code(tensor.storage.type_name, where)
+    n_values = int(np.prod(tensor.shape, dtype=object))
+    strides = tuple(int(np.prod(tensor.shape[axis + 1 :], dtype=object)) for axis in range(len(tensor.shape)))
+    if n_values > _MAX_VALUES or tensor.strides != strides or tensor.storage.n_values > 8 * _MAX_VALUES:
+        raise InputError(
+            f"{where} has {name} of the shape {tensor.shape} with strides {tensor.strides}, which no layer of VGG-19 "
+            "is stored with; use the original file."
+        )
+    raw = read_storage(tensor.storage, code)
+    values = np.frombuffer(raw, code) if len(raw) == tensor.storage.n_values * np.dtype(code).itemsize else None
+    if values is None or tensor.offset + n_values > len(values):
+        raise _cut_short(where)
+    return values[tensor.offset : tensor.offset + n_values].reshape(tensor.shape)
+
+
+def _no_state_dict(where: str) -> InputError:
+    return InputError(
+        f"{where} is a PyTorch file, but not a state dict (names and tensors) of VGG-19; "
+        "save the model's state_dict() instead."
+    )
+
+
+def _cut_short(where: str) -> InputError:
+    return InputError(f"{where} ends before its last tensor or mixes them up; fetch or copy it again.")
