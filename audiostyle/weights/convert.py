@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from audiostyle import __version__
 from audiostyle.errors import InputError, RunError
-from audiostyle.weights.choice import weights_folder
+from audiostyle.weights.find import weights_folder
 from audiostyle.weights.layers import CONV_LAYERS
 from audiostyle.weights.load import Inspection
 from audiostyle.weights.normalise import measure_mean_activations, normalise

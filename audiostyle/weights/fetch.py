@@ -8,7 +8,7 @@ from pathlib import Path
 
 from audiostyle.errors import InputError, RunError
 from audiostyle.settings import Settings
-from audiostyle.weights.choice import default_weights_path
+from audiostyle.weights.find import default_weights_path
 
 __all__ = ["KERAS_MD5", "KERAS_NAME", "KERAS_URLS", "download", "fetch_weights"]
 

@@ -1,5 +1,7 @@
 """State dicts of PyTorch (``.pth``), read without torch: the zip form and the older one of pickles and raw data."""
 
+import functools
+import math
 import re
 import struct
 from collections.abc import Callable, Mapping
@@ -9,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audiostyle.errors import InputError
-from audiostyle.weights.layers import CONV_LAYERS
+from audiostyle.weights.layers import CONV_LAYERS, parameter_shapes
 from audiostyle.weights.parameters import Found, assemble, layer_of
 from audiostyle.weights.unpickler import StorageReference, TensorReference, unpickle
 from audiostyle.weights.zip_file import Archive
@@ -34,8 +36,8 @@ _KEY = re.compile(r"(?:module\.)?(?:features\.(\d+)|(conv\d_\d))\.(weight|bias)"
 _TYPES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8"}
 _MAX_PICKLE_BYTES = 2**22
 _MAX_STORAGES = 1000
-# The largest layer has 512 * 512 * 9 numbers; the dense ones are never read.
-_MAX_VALUES = 512 * 512 * 9
+# All layers may lie in one storage; the dense ones are never read.
+_MAX_VALUES = sum(math.prod(shape) for shape in parameter_shapes())
 
 _ReadStorage = Callable[[StorageReference, str], bytes]
 
@@ -63,6 +65,7 @@ def read_torch_zip(archive: Archive, where: str) -> Found:
         raise InputError(f"{where} is big-endian, which no known file of VGG-19 is; use the original file.")
     state, _ = unpickle(archive.read(pickles[0], _MAX_PICKLE_BYTES), where, torch=True)
 
+    @functools.lru_cache(maxsize=1)
     def read_storage(storage: StorageReference, code: str) -> bytes:
         return archive.read(f"{folder}data/{storage.key}", storage.n_values * np.dtype(code).itemsize)
 
@@ -153,12 +156,17 @@ def _code(type_name: str, where: str) -> str:
 def _read(tensor: TensorReference, read_storage: _ReadStorage, name: str, where: str) -> npt.NDArray[Any]:
     """Read one tensor's storage and take its view, which must be the whole of a plain array."""
     code = _code(tensor.storage.type_name, where)
-    n_values = int(np.prod(tensor.shape, dtype=object))
-    strides = tuple(int(np.prod(tensor.shape[axis + 1 :], dtype=object)) for axis in range(len(tensor.shape)))
-    if n_values > _MAX_VALUES or tensor.strides != strides or tensor.storage.n_values > 8 * _MAX_VALUES:
+    n_values = math.prod(tensor.shape)
+    strides = tuple(math.prod(tensor.shape[axis + 1 :]) for axis in range(len(tensor.shape)))
+    if tensor.strides != strides:
         raise InputError(
-            f"{where} has {name} of the shape {tensor.shape} with strides {tensor.strides}, which no layer of VGG-19 "
-            "is stored with; use the original file."
+            f"{where} has {name} of the shape {tensor.shape} with strides {tensor.strides}, so its numbers are not in "
+            "the usual order; use the original file."
+        )
+    if max(n_values, tensor.storage.n_values) > _MAX_VALUES:
+        raise InputError(
+            f"{where} keeps {name} in a block of {tensor.storage.n_values} numbers, but the convolutions of VGG-19 "
+            f"have {_MAX_VALUES} in all; use a file of VGG-19."
         )
     raw = read_storage(tensor.storage, code)
     values = np.frombuffer(raw, code) if len(raw) == tensor.storage.n_values * np.dtype(code).itemsize else None

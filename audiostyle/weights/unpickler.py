@@ -69,6 +69,13 @@ class _Mark:
     """The marker that groups stack items."""
 
 
+def _opcode_name(code: int) -> str:
+    import pickletools
+
+    names = {ord(opcode.code): opcode.name for opcode in pickletools.opcodes}
+    return names.get(code, f"0x{code:02x}, which does not exist")
+
+
 def unpickle(data: bytes, where: str, start: int = 0, torch: bool = False, boxed: bool = False) -> tuple[Any, int]:
     """Read one pickle of plain data.
 
@@ -128,7 +135,7 @@ class _Machine:
                 return self.pop(), self.position
             operation = _OPERATIONS.get(code)
             if operation is None:
-                raise self.refused(f"the pickle instruction {bytes([code])!r}")
+                raise self.refused(f"the pickle instruction {_opcode_name(code)}")
             operation(self)
 
     def spend(self, count: int) -> None:
@@ -146,7 +153,8 @@ class _Machine:
     def refused(self, what: str) -> InputError:
         return InputError(
             f"{self.where} asks for {what}, but a weights file may hold only numpy arrays of numbers, dicts, lists, "
-            "tuples, numbers and strings; nothing of it was executed, and you should get the weights elsewhere."
+            "tuples, numbers and strings; nothing of it was executed, and you should get the weights elsewhere"
+            + (", or save the model's state_dict() instead of the model." if self.torch else ".")
         )
 
     # Bytes

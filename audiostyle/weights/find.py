@@ -22,7 +22,7 @@ def find_weights(
     option: str | None,
     assume_yes: bool,
     interactive: bool,
-    ask: Callable[[str], bool],
+    ask: Callable[[str], str],
     fetch: Callable[[], Path] | None = None,
 ) -> str | Path:
     """Decide which weights to use.
@@ -36,7 +36,7 @@ def find_weights(
     interactive : bool
         Whether there is somebody to ask.
     ask : callable
-        Puts a yes-or-no question to the user.
+        Shows a question and returns what the user types, as :func:`input` does.
     fetch : callable, optional
         Fetches the weights and returns their path; by default from their public address.
 
@@ -55,8 +55,8 @@ def find_weights(
     path = default_weights_path()
     if path.exists():
         return path
-    question = f"There are no weights in {path.parent}. Fetch VGG-19 (80 MB) and normalise it now?"
-    if not assume_yes and not (interactive and ask(question)):
+    question = f"There are no weights in {path.parent}. Fetch VGG-19 (80 MB) and normalise it now? [y/N] "
+    if not assume_yes and not (interactive and _agreed(ask, question)):
         raise InputError(
             f"There are no VGG-19 weights: {path} is missing; get them with `python -m audiostyle weights fetch`, make "
             "them from a file you have with `python -m audiostyle weights convert FILE`, or try without by "
@@ -67,3 +67,10 @@ def find_weights(
 
         fetch = fetch_weights
     return fetch()
+
+
+def _agreed(ask: Callable[[str], str], question: str) -> bool:
+    try:
+        return ask(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
