@@ -36,6 +36,7 @@ from audiostyle.study.evaluate.sounds import Sound
 
 __all__ = [
     "beat_spectrum",
+    "beat_spectrum_cosine",
     "contrast",
     "evaluate",
     "mean_tempogram",
@@ -100,6 +101,11 @@ def _beat_lags(spectrum: np.ndarray, column_seconds: float) -> np.ndarray:
     first = max(1, round(_BEAT_SECONDS[0] / column_seconds))
     last = min(round(_BEAT_SECONDS[1] / column_seconds), len(spectrum) // 2)
     return spectrum[first : max(last, first + 1)]
+
+
+def beat_spectrum_cosine(spectrum: np.ndarray, reference: np.ndarray, column_seconds: float) -> float:
+    """Cosine between two beat spectra less their means, from 0.12 to 4.75 s [-1 .. 1] (Foote, Cooper and Nam 2002)."""
+    return _angle(_beat_lags(spectrum, column_seconds), _beat_lags(reference, column_seconds))
 
 
 def contrast(spectrum: np.ndarray, column_seconds: float) -> float:
@@ -242,9 +248,7 @@ def evaluate(output: Sound, content: Sound, style: Sound) -> "OrderedDict[str, f
     bpm = _main_tempo(*pairs["output"])
     scores: OrderedDict[str, float] = OrderedDict()
     for name in ("style", "content"):
-        scores[f"beat_spectrum_cosine_{name}"] = _angle(
-            _beat_lags(beats["output"], seconds), _beat_lags(beats[name], seconds)
-        )
+        scores[f"beat_spectrum_cosine_{name}"] = beat_spectrum_cosine(beats["output"], beats[name], seconds)
     scores["beat_spectrum_contrast"] = contrast(beats["output"], seconds)
     for name in ("style", "content"):
         scores[f"tempogram_cosine_{name}"] = _angle(tempograms["output"], tempograms[name])

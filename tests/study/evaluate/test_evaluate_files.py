@@ -1,0 +1,297 @@
+import argparse
+import csv
+import io
+import json
+import math
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+import soundfile
+
+import audiostyle.study.evaluate
+from audiostyle.command import evaluate as command
+from audiostyle.command.options import Parser
+from audiostyle.errors import InputError, RunError
+from audiostyle.settings import Settings, preset
+from audiostyle.study.evaluate.files import evaluate_files, labels
+from audiostyle.study.evaluate.floor import after_inversion
+from audiostyle.study.evaluate.report import as_csv, as_document, as_json, as_table, check_writable, write_whole
+from audiostyle.study.evaluate.sounds import Sound, cut, measure
+
+SCHEMA = json.loads((Path(audiostyle.study.evaluate.__file__).parent / "schema.json").read_text())
+QUICK = Settings(duration=2.5, inversion_iterations=1)
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory, clicks: Callable[..., np.ndarray]) -> Path:
+    """A folder with a content and a style of 3 s and outputs of several lengths, rates and kinds."""
+    folder = tmp_path_factory.mktemp("clips")
+    content, style = (0.3 * clicks(bpm, seconds=3.0, noise=0.05) for bpm in (120, 150))
+    for name, samples, rate in (
+        ("content.wav", content, 22050),
+        ("style.wav", style, 22050),
+        ("same.wav", content, 22050),
+        ("short.wav", style[:40000], 22050),
+        ("fast.flac", np.repeat(style, 2), 44100),
+        ("stub.wav", style[:20000], 22050),
+        ("silent.wav", np.zeros(60000), 22050),
+    ):
+        soundfile.write(folder / name, samples, rate)
+    (folder / "text.wav").write_text("no sound")
+    return folder
+
+
+def measured(clips: Path, *outputs: str, **options: object):
+    paths = [str(clips / name) for name in ("content.wav", "style.wav", *outputs)]
+    return evaluate_files(paths[0], paths[1], paths[2:], QUICK, **options)  # type: ignore[arg-type]
+
+
+def test_the_scale_comes_first_and_outputs_follow_in_order(clips: Path) -> None:
+    seen: list[str] = []
+    found = measured(clips, "short.wav", "same.wav", progress=seen.append)
+    assert [row.role for row in found.rows] == ["content", "style", "content_inverted", "output", "output"]
+    assert [row.name for row in found.rows] == ["content", "style", "content inverted", "short", "same"]
+    assert {row.name for row in found.rows} == set(seen)
+    content, style, inverted, short, same = (row.metrics() for row in found.rows)
+    assert content["row_ac_r_content"] == style["row_ac_r_style"] == pytest.approx(1)
+    assert content["copy_waveform_content"] == pytest.approx(1)
+    # The band-pass tells the content from the same file as output: outputs are not filtered again.
+    assert 0.9 < same["copy_waveform_content"] < 0.9999
+    assert inverted["copy_waveform_content"] < 0.9
+    assert inverted["mel_change_correlation_content"] > 0.3
+    assert short["tempo_matches_style"] == 1
+
+
+def test_what_was_cut_or_converted_is_said(clips: Path) -> None:
+    found = measured(clips, "same.wav", "short.wav", "fast.flac", inversion=False)
+    same, short, fast = found.rows[2:]
+    assert same.note == "3.000 s, cut to the first 2.5 s"
+    assert short.note == "1.814 s, so content and style were cut to that from 2.5 s"
+    assert fast.note == "44100 Hz, converted to 22050 Hz; 3.000 s, cut to the first 2.5 s"
+    assert (same.seconds, fast.seconds) == (2.5, 2.5)
+    assert short.seconds == pytest.approx(40000 / 22050)
+    assert fast.metrics()["copy_waveform_style"] > 0.9
+    table = as_table(found)
+    assert "fast: 44100 Hz" in table
+
+
+def test_other_settings_change_the_inversion_and_not_the_analysis(clips: Path) -> None:
+    settings = preset("corrected").with_text(
+        {"duration": "2.5", "inversion_iterations": "1", "sample_rate": "16000", "bandpass_high": "7000"}
+    )
+    paths = [str(clips / name) for name in ("content.wav", "style.wav", "same.wav")]
+    found = evaluate_files(paths[0], paths[1], paths[2:], settings)
+    plain = measured(clips, "same.wav", inversion=False)
+    assert found.analysis == plain.analysis
+    assert found.rows[0].metrics() == pytest.approx(plain.rows[0].metrics(), nan_ok=True)
+    assert found.rows[2].metrics()["mel_change_correlation_content"] > 0.3
+
+
+def test_the_way_to_the_image_and_back_has_the_released_length() -> None:
+    samples = np.random.RandomState(0).standard_normal(22050)
+    back = after_inversion(samples, Settings(duration=1.0, inversion_iterations=0))
+    assert len(back) == (160 - 2 * 2) * 128 + 1024  # T10, of 160 frames less two columns of two frames each
+    assert np.abs(back).max() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("stub.wav", "0.907 s long, but the metrics need at least 1 s"),
+        ("silent.wav", "is silent"),
+        ("text.wav", "is not a sound file"),
+        ("missing.wav", "There is no file"),
+        (".", "is a folder"),
+    ],
+)
+def test_an_output_that_cannot_be_used_is_one_sentence(clips: Path, name: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        measured(clips, "same.wav", name)
+
+
+def test_too_short_a_duration_is_refused(clips: Path) -> None:
+    paths = [str(clips / name) for name in ("content.wav", "style.wav", "same.wav")]
+    with pytest.raises(InputError, match="at least 1 s; use a longer --duration"):
+        evaluate_files(paths[0], paths[1], paths[2:], Settings(duration=0.5))
+    with pytest.raises(InputError, match="at least 1 s"):
+        measure(np.ones(100), QUICK)
+
+
+def test_json_fits_its_schema_and_holds_every_digit(clips: Path) -> None:
+    found = measured(clips, "short.wav")
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    document = json.loads(as_json(found))
+    jsonschema.validate(document, SCHEMA)
+    assert document == json.loads(json.dumps(as_document(found)))
+    for row, sound in zip(found.rows, document["sounds"], strict=True):
+        for name, value in row.metrics().items():
+            stored = sound["metrics"][name]
+            assert stored == value or (stored is None and math.isnan(value))
+    # Something beside what is described does not fit.
+    document["sounds"][0]["metrics"]["invented"] = 1.0
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, SCHEMA)
+
+
+def test_not_a_number_becomes_null_and_an_empty_cell(clips: Path) -> None:
+    found = measured(clips, "short.wav", inversion=False)
+    found.rows[0].scores["rhythm"]["tempo_matches_style"] = math.nan
+    assert json.loads(as_json(found))["sounds"][0]["metrics"]["tempo_matches_style"] is None
+    first = next(csv.DictReader(io.StringIO(as_csv(found))))
+    assert first["tempo_matches_style"] == ""
+    assert next(line for line in as_table(found).splitlines() if "tempo_matches_style" in line).split()[1] == "-"
+
+
+def test_csv_has_a_row_per_sound(clips: Path) -> None:
+    found = measured(clips, "short.wav", inversion=False)
+    rows = list(csv.DictReader(io.StringIO(as_csv(found))))
+    assert [row["role"] for row in rows] == ["content", "style", "output"]
+    assert float(rows[2]["row_ac_r_style"]) == found.rows[2].metrics()["row_ac_r_style"]
+
+
+@pytest.mark.parametrize("width", [40, 100, 400])
+def test_the_table_is_aligned_at_every_width(clips: Path, width: int) -> None:
+    found = measured(clips, "same.wav", "short.wav", "fast.flac", inversion=False)
+    lines = as_table(found, width).splitlines()
+    names = [line for line in lines if line.startswith("  row_ac_r_style")]
+    # Too narrow: one output at a time, each beside the scale.
+    assert len(names) == {40: 3, 100: 1, 400: 1}[width]
+    assert all(line.split()[2] == "1" for line in names)
+    assert len({len(line) for line in names}) == 1
+    assert all(line == line.rstrip() for line in lines)
+    for name in found.rows[0].metrics():
+        assert sum(line.split()[:1] == [name] for line in lines) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["a/out.wav", "b/out.wav"], ["a/out", "b/out"]),
+        (["x/a.wav", "y/b.wav"], ["a", "b"]),
+        (["out.wav", "b/out.wav"], ["out", "b/out"]),
+        (["out.wav"], ["out"]),
+        (["a.wav", "a.flac"], ["a.wav", "a.flac"]),
+        (["a.wav", "a.wav"], ["a", "a"]),
+        ([], []),
+    ],
+)
+def test_labels_are_as_short_as_tells_them_apart(paths: list[str], names: list[str]) -> None:
+    assert labels(paths) == names
+
+
+def test_sounds_are_cut_to_what_all_have(sound: Callable[..., Sound]) -> None:
+    cut_ones = cut({"a": sound(np.ones(900), np.ones((4, 70))), "b": sound(np.ones(800), np.ones((4, 75)))})
+    assert {(len(s.samples), s.mel.shape) for s in cut_ones.values()} == {(800, (4, 70))}
+    with pytest.raises(ValueError, match="mel bands"):
+        cut({"a": sound(mel=np.ones((4, 70))), "b": sound(mel=np.ones((5, 70)))})
+    with pytest.raises(ValueError, match="mel image"):
+        sound(samples=np.ones((2, 5)))
+
+
+def test_a_file_is_written_whole_with_the_usual_permissions(tmp_path: Path) -> None:
+    target = tmp_path / "numbers.json"
+    target.write_text("old")
+    write_whole(str(target), "new")
+    assert target.read_text() == "new"
+    mask = os.umask(0o022)
+    os.umask(mask)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o666 & ~mask
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "numbers.json"
+    target.write_text("old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError, match="No space left"):
+        write_whole(str(target), "new")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_targets_that_cannot_be_written_are_found_before_the_work(tmp_path: Path) -> None:
+    sound = tmp_path / "a.wav"
+    sound.write_text("")
+    for path, sentence in (
+        (str(tmp_path), "it is a folder"),
+        (str(tmp_path / "none" / "x.json"), "there is no folder"),
+        (str(sound), "one of the sounds"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            check_writable(path, [str(sound)])
+    check_writable(str(tmp_path / "x.json"), [str(sound)])
+
+
+def parse(*arguments: str) -> argparse.Namespace:
+    parser = Parser(prog="audiostyle")
+    command.add_parser(parser.add_subparsers(required=True))
+    return parser.parse_args(["evaluate", *arguments])
+
+
+def test_the_command_prints_the_table_and_writes_both_files(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [str(clips / name) for name in ("content.wav", "style.wav", "short.wav")]
+    files = tmp_path / "n.json", tmp_path / "n.csv"
+    options = ["--json", str(files[0]), "--csv", str(files[1]), "--duration", "2.5", "--set", "inversion_iterations=0"]
+    args = parse(*paths, *options)
+    assert args.run(args) == 0
+    shown = capsys.readouterr()
+    assert "row_ac_r_style" in shown.out
+    assert shown.err == ""
+    document = json.loads(files[0].read_text())
+    jsonschema.validate(document, SCHEMA)
+    assert [sound["role"] for sound in document["sounds"]] == ["content", "style", "content_inverted", "output"]
+    assert document["analysis"]["duration"] == 2.5
+    assert len(files[1].read_text().splitlines()) == 5
+
+
+def test_the_inversion_can_be_left_out(clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    args = parse(
+        *(str(clips / name) for name in ("content.wav", "style.wav", "short.wav")),
+        "--duration",
+        "2.5",
+        "--no-inversion",
+    )
+    assert args.run(args) == 0
+    assert "inverted" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--set", "n_mels"], "takes NAME=VALUE"),
+        (["--set", "nothing=1"], "no setting called 'nothing'"),
+        (["--duration", "long"], "must be a number"),
+        (["--json", "/nowhere/x.json"], "no folder '/nowhere'"),
+        (["--json", "n", "--csv", "n"], "both name 'n'"),
+    ],
+)
+def test_options_that_cannot_be_used_are_one_sentence(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    args = parse(*(str(clips / name) for name in ("content.wav", "style.wav", "short.wav")), *options)
+    with pytest.raises(InputError, match=sentence):
+        args.run(args)
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_metric_is_defined_in_the_documentation(clips: Path) -> None:
+    text = (ROOT / "docs" / "metrics.md").read_text()
+    metrics = SCHEMA["$defs"]["sound"]["properties"]["metrics"]
+    assert (
+        metrics["required"] == list(metrics["properties"]) == list(measured(clips, inversion=False).rows[0].metrics())
+    )
+    missing = [name for name in metrics["required"] if f"`{name}`" not in text]
+    assert not missing

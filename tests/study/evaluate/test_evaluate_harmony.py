@@ -1,0 +1,64 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from audiostyle.study.evaluate import harmony
+from audiostyle.study.evaluate.sounds import Sound
+
+Build = Callable[..., Sound]
+TIME = np.arange(2 * 22050) / 22050
+
+
+def tones(*hertz: float) -> np.ndarray:
+    """Tones one after the other, of equal length."""
+    return np.concatenate(
+        [np.sin(2 * np.pi * h * part) for h, part in zip(hertz, np.split(TIME, len(hertz)), strict=True)]
+    )
+
+
+@pytest.mark.parametrize(("hertz", "pitch_class"), [(440.0, 9), (880.0, 9), (523.25, 0), (370.0, 6)])
+def test_a_tone_is_its_pitch_class(sound: Build, hertz: float, pitch_class: int) -> None:
+    chroma = harmony.chromagram(sound(tones(hertz)))
+    assert chroma.shape[0] == 12
+    assert (chroma.argmax(axis=0) == pitch_class).all()
+    np.testing.assert_allclose(chroma.sum(axis=0), 1, atol=1e-6)
+
+
+def test_an_octave_is_the_same_and_a_tritone_is_not(sound: Build) -> None:
+    scores = harmony.evaluate(sound(tones(880.0)), sound(tones(440.0)), sound(tones(622.25)))
+    assert scores["chroma_cosine_content"] > 0.98
+    assert scores["chroma_cosine_style"] < 0.1
+
+
+def test_the_same_notes_in_another_order_change_differently(sound: Build) -> None:
+    it = sound(tones(440.0, 523.25, 440.0, 659.25))
+    scores = harmony.evaluate(it, it, sound(tones(523.25, 440.0, 659.25, 440.0)))
+    assert scores["chroma_cosine_content"] == pytest.approx(1)
+    assert scores["chroma_change_cosine_content"] == pytest.approx(1)
+    assert scores["chroma_change_cosine_style"] < 0
+
+
+def test_chroma_cosine_against_loops() -> None:
+    rng = np.random.RandomState(0)
+    a, b = rng.uniform(0, 1, (2, 12, 9))
+    a[:, 4] = 0
+    expected = np.mean(
+        [a[:, j] @ b[:, j] / np.linalg.norm(a[:, j]) / np.linalg.norm(b[:, j]) for j in range(9) if j != 4]
+    )
+    assert harmony.chroma_cosine(a, b) == pytest.approx(expected)
+    assert harmony.chroma_cosine(3 * a, 0.2 * b) == pytest.approx(expected)
+    assert harmony.chroma_cosine(np.roll(a, 5, axis=0), np.roll(b, 5, axis=0)) == pytest.approx(expected)
+    assert np.isnan(harmony.chroma_cosine(np.zeros((12, 9)), b))
+
+
+@pytest.mark.parametrize("gain", [1e-6, 1e3])
+def test_loudness_plays_no_part(sound: Build, gain: float) -> None:
+    samples = tones(440.0, 330.0)
+    np.testing.assert_allclose(harmony.chromagram(sound(gain * samples)), harmony.chromagram(sound(samples)), atol=1e-6)
+
+
+@pytest.mark.parametrize(("a", "b"), [((12, 5), (12, 6)), ((11, 5), (11, 5)), ((12,), (12,))])
+def test_what_is_no_chromagram_is_refused(a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="chromagrams"):
+        harmony.chroma_cosine(np.zeros(a), np.zeros(b))
