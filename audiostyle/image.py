@@ -105,7 +105,7 @@ def tensor_to_values(tensor: np.ndarray, value_ranges: Mapping[str, Range], sett
         return values
     shape = [size * zoom for size, zoom in zip(values.shape, _zooms(settings), strict=True)]
     shape[0 if settings.spec_orientation == "time_columns" else 1] = settings.n_fft // 2
-    return _resize(values, (shape[0], shape[1]))
+    return _resize(values, (shape[0], shape[1]), settings)
 
 
 def rescale_image(image: np.ndarray, settings: Settings) -> np.ndarray:
@@ -116,7 +116,7 @@ def rescale_image(image: np.ndarray, settings: Settings) -> np.ndarray:
     image : np.ndarray
         Grey levels of shape ``(height, width)``.
     settings : Settings
-        ``spec_zoom``, ``spec_zoom_axes``, ``spec_orientation``.
+        ``spec_zoom``, ``spec_zoom_axes``, ``spec_edges``, ``spec_orientation``.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def rescale_image(image: np.ndarray, settings: Settings) -> np.ndarray:
         float64 of shape ``(height / spec_zoom, width / spec_zoom)``, not rounded again.
     """
     height, width = (round(size / zoom) for size, zoom in zip(image.shape, _zooms(settings), strict=True))
-    return _resize(image, (height, width))
+    return _resize(image, (height, width), settings)
 
 
 def _zooms(settings: Settings) -> tuple[int, int]:
@@ -146,11 +146,11 @@ def _chosen_range(value_ranges: Mapping[str, Range], settings: Settings) -> Rang
     return (low + other_low) / 2, (high + other_high) / 2
 
 
-def _resize(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _resize(image: np.ndarray, shape: tuple[int, int], settings: Settings) -> np.ndarray:
     """Resize by bicubic interpolation, as skimage's ``rescale`` did in 2017 (T5).
 
-    There was no smoothing before shrinking, and what lies outside the image was zero; today's
-    ``rescale`` differs by up to 16 grey levels.
+    There was no smoothing before shrinking, and what lies outside was zero; today's ``rescale``
+    differs by up to 16 grey levels.
     """
     image = np.asarray(image, dtype=np.float64)
     if image.shape == shape:
@@ -164,7 +164,7 @@ def _resize(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         skimage.transform.AffineTransform(matrix=matrix),
         output_shape=shape,
         order=3,
-        mode="constant",
+        mode="constant" if settings.spec_edges == "zero" else "edge",
         cval=0,
         clip=True,
         preserve_range=True,

@@ -92,6 +92,13 @@ class Settings:
         rows="D6 T5",
         choices=("both", "time"),
     )
+    spec_edges: str = _setting(
+        "zero",
+        "what the shrinking and enlarging of the spectrogram find beyond its edges: zero, which is black in an image "
+        "but the loudest value in a spectrogram, or the edge itself",
+        rows="T5",
+        choices=("zero", "edge"),
+    )
     spec_orientation: str = _setting(
         "time_rows",
         "which axis of the spectrogram image is time: time_rows makes --rowac work along frequency",
@@ -393,6 +400,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "mel_sample_rate": 22050,  # D2
         "mel_fmin": 40.0,  # D2: the released filters begin at 54 Hz, and 125 Hz would cut the bass off
         "mel_fmax": 10000.0,  # D2: what 20000 Hz meant at twice the sample rate
+        "spec_edges": "edge",  # T5: or the first and last moments are noise
         "spec_zoom_axes": "time",  # D6: half the frequencies do not hold a spectrum of sharp peaks
         "spec_orientation": "time_columns",  # D7
         "quantise_maximum": "clip",  # T1
