@@ -1,0 +1,93 @@
+"""``audiostyle demo``: a transfer that needs no file and no download, in a few minutes."""
+
+import argparse
+import os
+import shlex
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from audiostyle.command import transfer
+from audiostyle.command.options import Parser
+from audiostyle.demo.clips import write_clips
+from audiostyle.errors import InputError
+
+__all__ = ["add_parser", "transfer_arguments"]
+
+_SECONDS = 5
+# Four is three rounds (D5): about 123 evaluations, after which the picture changes little.
+_ITERATIONS = 4
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the ``demo`` subcommand."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="hear something in a few minutes: synthetic clips, random network",
+        description="Make two synthetic clips, a rock-like and a reggae-like one, and transfer the style of the second "
+        "to the first with a random VGG-19. Nothing is fetched. What an earlier demo left in the folder is replaced.",
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FOLDER", default="demo_output", help="folder of the results (default: %(default)s)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print warnings and errors only")
+    parser.set_defaults(run=_run)
+
+
+def transfer_arguments(content: str, style: str, output: str) -> list[str]:
+    """Return the ``transfer`` command that the demo stands for, to be run and to be shown."""
+    length = ["--duration", str(_SECONDS), "--iterations", str(_ITERATIONS)]
+    return [content, style, "--rowac", "--colac", "--weights", "random", *length, "-o", output]
+
+
+def _run(args: argparse.Namespace) -> int:
+    output = Path(args.output)
+    _refuse_another_run(output)
+    content, style = write_clips(output / "clips", _SECONDS)
+    arguments = transfer_arguments(str(content), str(style), args.output)
+    if not args.quiet:
+        print(
+            f"Two synthetic clips of {_SECONDS} s, rock and reggae, are in {output / 'clips'}.\n"
+            "The network is a random VGG-19 made from a seed. These are not the ImageNet weights that the paper used: "
+            "the method is the same, the sound is not the paper's.\n"
+            f"This is: {_python()} run_transfer.py {shlex.join(arguments)}\n",
+            flush=True,
+        )
+    status = transfer.transfer(_parsed([*arguments, "--overwrite", *["--quiet"] * args.quiet]), tuple(sys.argv))
+    if status == 0 and not args.quiet:
+        print(_what_next(output))
+    return status
+
+
+def _refuse_another_run(output: Path) -> None:
+    """Raise InputError where the folder holds a run that no demo made: it is not to be replaced unasked."""
+    if (output / "run.json").exists() and not (output / "clips" / "rock.wav").exists():
+        raise InputError(
+            f"The folder {str(output)!r} holds a run that is not a demo's; choose another folder with -o, or remove it."
+        )
+
+
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    parser = Parser(prog="audiostyle")
+    transfer.add_parser(parser.add_subparsers())
+    return parser.parse_args(["transfer", *arguments])
+
+
+def _python() -> str:
+    """Name this interpreter as it can be typed: relative where it is below the current folder."""
+    path = os.path.relpath(sys.executable)
+    return shlex.quote(sys.executable if path.startswith(os.pardir) else path)
+
+
+def _what_next(output: Path) -> str:
+    clips, python = output / "clips", _python()
+    return textwrap.dedent(
+        f"""
+        Hear:  {clips / "rock.wav"} (content), {clips / "reggae.wav"} (style), {output / "output.wav"} (the result)
+        See:   {output / "mel.png"}, {output / "row_autocorrelation.png"} (rhythm), {output / "losses.png"}
+        Next:  your own clips, 10 s of each, still with the random network (some tens of minutes on two cores):
+                 {python} run_transfer.py CONTENT.wav STYLE.wav --rowac --colac --weights random -o out
+               the paper's sound needs the ImageNet weights: vgg19_weights/README.md says how to get them; then
+               leave --weights random out.  {python} run_transfer.py --help shows everything else."""
+    )
