@@ -167,10 +167,9 @@ class Archive:
         if finished.index != self.finished + 1:
             raise ValueError(f"round {finished.index} cannot follow round {self.finished}")
         layout = self._header.layout
-        if finished.image.shape != (1, 3, layout.height, layout.width):
-            raise ValueError(
-                f"the round's image is {finished.image.shape}, not (1, 3, {layout.height}, {layout.width})"
-            )
+        image = finished.image
+        if image.shape != (1, 3, layout.height, layout.width) or _number(image) != layout.number:
+            raise ValueError(f"the image of round {finished.index} is of another kind: {image.dtype} {image.shape}")
         if any(one.round != finished.index for one in evaluations):
             raise ValueError(f"an evaluation of another round was given with round {finished.index}")
         self._make_room(evaluations)
@@ -224,12 +223,10 @@ class Archive:
         if rounds <= layout.rounds and rows <= layout.evaluations and parts == layout.parts:
             return
         # Doubling: however long the run, all the rewriting costs as much as writing it twice more.
-        layout = dataclasses.replace(
-            layout,
-            parts=parts,
-            rounds=layout.rounds if rounds <= layout.rounds else max(rounds, 2 * layout.rounds),
-            evaluations=layout.evaluations if rows <= layout.evaluations else max(rows, 2 * layout.evaluations),
-        )
+        # Rows are made for as many rounds as there is room for, lest they ask for the next rewriting.
+        room = layout.rounds if rounds <= layout.rounds else max(rounds, 2 * layout.rounds)
+        need = max(2 * rows, rows * room // rounds)
+        layout = dataclasses.replace(layout, parts=parts, rounds=room, evaluations=max(need, layout.evaluations))
         run = self._read_back()
         self._header = _build(self._folder, layout, _pack(run.description), run.start_image, run)
 

@@ -186,6 +186,7 @@ def create_tables(path: str | os.PathLike[str], layout: Layout) -> dict[str, int
                 plan.set_layout(h5py.h5d.CONTIGUOUS)
                 plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
                 plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+                plan.set_obj_track_times(False)
                 space = h5py.h5s.create_simple(shape) if shape else h5py.h5s.create(h5py.h5s.SCALAR)
                 table = h5py.h5d.create(file.id, name.encode(), h5py.h5t.py_create(kind, logical=True), space, plan)
                 # A table without rows has no place.
