@@ -11,6 +11,7 @@ import configparser
 import contextlib
 import dataclasses
 import hashlib
+import importlib
 import inspect
 import logging
 import os
@@ -27,8 +28,9 @@ from pathlib import Path
 from typing import Any
 
 from audiostyle.errors import InputError, RunError
+from audiostyle.network.device import check_device, resolve_device
 
-__all__ = ["Backend", "cache_folder", "start_theano", "user_flag"]
+__all__ = ["Backend", "cache_folder", "start_theano", "thread_count", "user_flag"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +88,7 @@ def start_theano(device: str = "cpu", threads: int = 0) -> Backend:
     Parameters
     ----------
     device : str
-        ``cpu``, ``cuda``, ``cuda0``, ``opencl0:0`` ...
+        ``cpu``, ``cuda``, ``cuda0``, ``opencl0:0`` or ``auto``.
     threads : int
         CPU threads of BLAS and OpenMP; 0 means ``OMP_NUM_THREADS``, or all cores.
 
@@ -97,20 +99,22 @@ def start_theano(device: str = "cpu", threads: int = 0) -> Backend:
     Raises
     ------
     InputError
-        If the device is unknown or does not answer.
+        If the device is unknown or cannot be used.
     RunError
         If there is no compiler or no Python.h.
     """
     import scipy.linalg  # noqa: F401  loads the OpenBLAS that Theano's functions will be linked to
 
     if "theano" not in sys.modules:
+        device = resolve_device(device)
+        check_device(device, cudnn=_user_flags().get("dnn.enabled", "False"))
         _check_compiler()
         with _environment("THEANO_FLAGS", _flags(device)):
             _import_theano(device)
     _put_back_names()
     import theano
 
-    threads = threads or int(os.environ.get("OMP_NUM_THREADS") or 0) or len(os.sched_getaffinity(0))
+    threads = thread_count(threads)
     _limit_threads(threads)
     return Backend(
         device=theano.config.device,
@@ -120,6 +124,12 @@ def start_theano(device: str = "cpu", threads: int = 0) -> Backend:
     )
 
 
+def thread_count(threads: int) -> int:
+    """Return what a number of threads means: 0 is ``OMP_NUM_THREADS``, or all cores this process may use."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return threads or (int(asked) if asked.isdecimal() else 0) or len(os.sched_getaffinity(0))
+
+
 def _flags(device: str) -> str:
     """Return ``THEANO_FLAGS``: ours first, so that the user's own, which follow, win."""
     theirs = _user_flags()
@@ -127,8 +137,9 @@ def _flags(device: str) -> str:
         "base_compiledir": str(cache_folder() / "theano"),
         "device": device,
         "dnn.enabled": "False",  # Theano 1.0.5 knows cuDNN 5 to 7 only, which no registry has any more
-        "gpuarray.preallocate": "-1",
+        "gpuarray.preallocate": "0",  # keep freed blocks for the next operation, take none in advance
         "openmp": "False",  # Theano's own loops; BLAS and oneDNN thread by themselves
+        "print_active_device": "False",
     }
     if not _links(theirs.get("blas.ldflags", "")):
         ours["blas.ldflags"] = theirs["blas.ldflags"] = _bundled_blas()
@@ -223,30 +234,41 @@ def _import_theano(device: str) -> None:
     # "We did not find a dynamic library ..." is wrong for a -l:name flag, and the numpy that is
     # pinned warns about its own distutils: neither is for the user.
     logging.getLogger("theano.tensor.blas").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _caught_errors("theano.gpuarray") as errors:
         warnings.simplefilter("ignore")
         try:
-            import theano
-        except ValueError as error:
-            raise InputError(
-                f"Theano does not know the device {device!r} ({str(error).splitlines()[0]}); use cpu, cuda, cuda0, "
-                "opencl0:0 or auto."
-            ) from None
+            importlib.import_module("theano")
         except Exception as error:  # pygpu raises its own kinds
             if device == "cpu":
                 raise
-            raise InputError(
-                f"The device {device!r} cannot be used ({str(error).splitlines()[0]}); python -m audiostyle doctor "
-                f"--device {device} says what is missing, and --device cpu always works."
-            ) from None
-    if theano.config.device != "cpu" and "theano.gpuarray" in sys.modules:
-        from theano import gpuarray
+            errors.append(error)
+    if device != "cpu" and (errors or not sys.modules["theano.gpuarray"].pygpu_activated):
+        reason = str(errors[0]).strip().splitlines()[0] if errors else "pygpu did not start"
+        raise InputError(
+            f"The device {device!r} cannot be used: {reason}; python -m audiostyle doctor --device {device} says what "
+            "there is, and --device cpu always works."
+        )
 
-        if not gpuarray.pygpu_activated:
-            raise InputError(
-                f"The device {device!r} cannot be used: pygpu did not start; python -m audiostyle doctor --device "
-                f"{device} says what is missing, and --device cpu always works."
-            )
+
+@contextlib.contextmanager
+def _caught_errors(name: str) -> Iterator[list[BaseException]]:
+    """Collect the exceptions that a logger reports, instead of having their tracebacks printed."""
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.exc_info and record.exc_info[1]:
+                errors.append(record.exc_info[1])
+
+    errors: list[BaseException] = []
+    logger, collector = logging.getLogger(name), Collector(logging.ERROR)
+    propagated = logger.propagate
+    logger.addHandler(collector)
+    logger.propagate = False
+    try:
+        yield errors
+    finally:
+        logger.removeHandler(collector)
+        logger.propagate = propagated
 
 
 def _put_back_names() -> None:
