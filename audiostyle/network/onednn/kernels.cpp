@@ -17,6 +17,7 @@
 #include <new>
 #include <omp.h>
 #include <string>
+#include <sys/mman.h>
 
 namespace {
 
@@ -51,14 +52,16 @@ class Workspace {
         if (bytes > size_) {
             std::free(data_);
             size_ = 0;
-            data_ = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+            data_ = std::aligned_alloc(huge_page, (bytes + huge_page - 1) / huge_page * huge_page);
             if (!data_) throw std::bad_alloc();
+            madvise(data_, bytes, MADV_HUGEPAGE);
             size_ = bytes;
         }
         return data_;
     }
 
   private:
+    static constexpr size_t huge_page = 2 << 20;
     void *data_ = nullptr;
     size_t size_ = 0;
 };

@@ -8,6 +8,7 @@ source, oneDNN's version and the flags, written beside and then renamed, so that
 processes may start at once.
 """
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -16,6 +17,7 @@ import os
 import subprocess
 import tempfile
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,13 @@ class Library:
         outputs, inputs, size = filters.shape[:3]
         if backwards:
             outputs, inputs = inputs, outputs
+        given = source.shape[1] * (self.block if source.ndim == 5 else 1)
+        if given != inputs or (source.ndim == 5) == bool(inputs % self.block):
+            raise ValueError(f"An activation {source.shape} does not go with filters {filters.shape}.")
+        if bias is not None:
+            bias = np.ascontiguousarray(bias, dtype=np.float32)
+            if bias.shape != (outputs,):
+                raise ValueError(f"A bias {bias.shape} does not go with filters {filters.shape}.")
         key = (batch, inputs, outputs, height, width, size, bias is not None, relu, add_to is not None)
         convolution = self._convolution(*key)
         prepared = self._prepare(convolution, filters, backwards)
@@ -324,11 +333,31 @@ def load_library() -> Library:
     flags = ["-std=c++17", "-O3", "-fopenmp", "-shared", "-fPIC", f"-DBLOCK={block}", *_INSTRUCTION_SETS[block]]
     try:
         # Loaded by its whole path here, oneDNN is found by its soname when our library asks for it.
-        ctypes.CDLL(str(found))
+        with _patient_threads():
+            ctypes.CDLL(str(found))
         compiled = ctypes.CDLL(str(_compile(flags, header.parents[2], found, version)))
     except OSError as error:
         raise Unavailable(f"oneDNN cannot be loaded ({error})") from None
     return Library(compiled, block, version)
+
+
+@contextlib.contextmanager
+def _patient_threads() -> Iterator[None]:
+    """Let OpenMP's threads sleep while they wait, unless the user's environment says how they should.
+
+    GNU's OpenMP, which reads this once when oneDNN brings it in, otherwise lets them spin: alone that
+    saves little, but beside any other busy thread (BLAS's own, another run's) it made an evaluation
+    three times slower.
+    """
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    if any(name in os.environ for name in names):
+        yield
+        return
+    os.environ[names[0]] = "passive"
+    try:
+        yield
+    finally:
+        del os.environ[names[0]]
 
 
 def _block() -> int:

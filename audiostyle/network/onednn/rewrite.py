@@ -21,7 +21,7 @@ import theano
 import theano.tensor as T
 from theano.compile import SharedVariable
 from theano.gof.opt import EquilibriumOptimizer, MergeOptimizer, TopoOptimizer, in2out, local_optimizer
-from theano.tensor.elemwise import CAReduceDtype, DimShuffle, Elemwise
+from theano.tensor.elemwise import DimShuffle, Elemwise
 from theano.tensor.nnet.abstract_conv import AbstractConv2d, AbstractConv2d_gradInputs
 from theano.tensor.signal.pool import AveragePoolGrad, MaxPoolGrad
 from theano.tensor.signal.pool import Pool as TheanoPool
@@ -279,7 +279,7 @@ def _pool_gradient(node: Any) -> Any:
     return [_like(FromBlocked()(PoolGradient(maximum)(source, _to_blocked(gradient), *pooled)), node)]
 
 
-@local_optimizer([CAReduceDtype])
+@local_optimizer([T.Sum])
 def _sum(node: Any) -> Any:
     """The sum of all elements, in whatever layout."""
     if not isinstance(node.op, T.Sum):
