@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import mmap
 import os
 import stat
 from collections.abc import Iterator
@@ -96,11 +97,14 @@ def read_archive(path: str | os.PathLike[str]) -> ArchivedRun:
     """
     try:
         # Not blocking, for a FIFO of that name would wait for a writer.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
-            found = os.fstat(stream.fileno())
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
                 raise DamagedError("it is not a file")
-            return _read(stream, Path(os.fspath(path)), found.st_size)
+            return _read(descriptor, Path(os.fspath(path)), found.st_size)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         why = "there is no such file"
     except MemoryError:
@@ -112,9 +116,8 @@ def read_archive(path: str | os.PathLike[str]) -> ArchivedRun:
     raise InputError(f"The run archive {shown(path)} cannot be read: {why}.")
 
 
-def _read(stream: Any, path: Path, size: int) -> ArchivedRun:
+def _read(descriptor: int, path: Path, size: int) -> ArchivedRun:
     """Read and check an open archive; DamagedError says what is wrong with it."""
-    descriptor = stream.fileno()
     header = parse_header(os.pread(descriptor, HEADER_SIZE, 0), size)
     layout, offsets = header.layout, header.offsets
     if hash_structure(descriptor, header) != header.sums["structure"]:
@@ -156,12 +159,10 @@ def _read(stream: Any, path: Path, size: int) -> ArchivedRun:
         if digest.hexdigest().encode() != record["sha256"]:
             raise DamagedError(f"its round {at + 1} is damaged")
     rows = load("evaluations", n_rows)
-    shape = (1, 3, layout.height, layout.width)
-    images = (
-        np.memmap(stream, layout.number, "r", offsets["images"], (finished, *shape))
-        if finished
-        else np.empty((0, *shape))
-    )
+    # Read from the disk when they are used: a long run's images may be more than the memory.
+    mapped = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+    shape = (finished, 1, 3, layout.height, layout.width)
+    images = np.frombuffer(mapped, layout.number, math.prod(shape), offsets["images"]).reshape(shape)
     rounds = tuple(_round(record, image) for record, image in zip(records, images, strict=True))
     return ArchivedRun(path, SCHEMA, description, start_image, rounds, rows)
 
