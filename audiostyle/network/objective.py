@@ -12,6 +12,7 @@ import theano
 import theano.tensor as T
 
 from audiostyle.errors import InputError
+from audiostyle.network.convolution import choose_convolution
 from audiostyle.network.losses import (
     autocorrelation_loss,
     autocorrelation_spectra,
@@ -63,6 +64,8 @@ class Objective:
     shape : tuple (1, 3, height, width)
     weights : dict of str to float
         Weight of each loss part.
+    convolution : Convolution
+        Which one runs.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Objective:
         self.shape: tuple[int, int, int, int] = content.shape  # type: ignore[assignment]
         self.dtype = np.dtype(settings.float_type)
         self.weights = loss_weights(settings, every_term)
+        self.convolution = choose_convolution(settings)
         self._on_cpu = theano.config.device == "cpu"
         self._layers = build_vgg19(
             *self.shape[2:], parameters, pooling=settings.pooling, float_type=settings.float_type
@@ -117,7 +121,7 @@ class Objective:
         if compiled not in self._feature_functions:
             symbol = self._layers["input"].input_var.type("image")
             outputs = list(features(self._layers, compiled, symbol).values())
-            self._feature_functions[compiled] = theano.function([symbol], outputs)
+            self._feature_functions[compiled] = theano.function([symbol], outputs, mode=self.convolution.mode)
         values = self._feature_functions[compiled](np.asarray(image, dtype=self.dtype))
         found = dict(zip(compiled, map(np.asarray, values), strict=True))
         return {name: found[name] for name in names}
@@ -196,6 +200,8 @@ class Objective:
             total = total + part
         unweighted = T.stack([T.cast(part, "float64") for part in parts.values()])
         function: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, Any]] = theano.function(
-            [image], [unweighted, T.stack(list(weighted.values())), T.grad(total, image)]
+            [image],
+            [unweighted, T.stack(list(weighted.values())), T.grad(total, image)],
+            mode=self.convolution.mode,
         )
         return function

@@ -134,7 +134,11 @@ def run_transfer(
             from audiostyle.network.start import start_theano
 
             backend = start_theano(settings.device, settings.threads)
-            description = describe_run(request, weights, backend)
+            from audiostyle.network.convolution import choose_convolution
+
+            convolution = choose_convolution(settings)
+            description = describe_run(request, weights, backend, convolution.name)
+            description["machine"]["kernels"] = convolution.description
             height, width = content.tensor.shape[2:]
             start = start_image(height, width, settings)
             archive, archived = _open_archive(folder, request, description, start)
@@ -151,7 +155,16 @@ def run_transfer(
         reporter.stage("Writing the sound and the pictures")
         with watch.stage("results"):
             write_results(folder, content, style, descent.image, objective, descent.evaluations, settings)
-        write_manifest(folder, description, descent.rounds, descent.evaluations, watch, interruption.signal, failure)
+        write_manifest(
+            folder,
+            description,
+            descent.rounds,
+            descent.evaluations,
+            watch,
+            interruption.signal,
+            failure,
+            request.command_line,
+        )
         if failure is not None:
             raise failure
     return Outcome(

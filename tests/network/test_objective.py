@@ -15,6 +15,7 @@ from audiostyle.transfer import transfer
 start_theano()
 
 from audiostyle.network.objective import Objective, loss_weights  # noqa: E402
+from audiostyle.network.onednn import available  # noqa: E402
 
 BOTH = Settings(rowac=True, colac=True)
 # Names in the recorded files, where they are not ours.
@@ -45,13 +46,21 @@ def make(tensors):
     return build
 
 
-@pytest.fixture(scope="module", params=["float32", pytest.param("float64", marks=pytest.mark.slow)])
+KINDS = [
+    ("float32", "corrmm"),
+    pytest.param(("float32", "onednn"), marks=pytest.mark.skipif(not available()[0], reason=available()[1])),
+    pytest.param(("float64", "corrmm"), marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=" ".join)
 def evaluated(request, make, golden):
     """Parts, total and gradient at the recorded image, beside what the authors' code gave."""
-    settings = dataclasses.replace(BOTH, float_type=request.param)
-    image = golden("losses_float32.npz")["gen_image_seed1"].astype(request.param)
+    float_type, convolution = request.param
+    settings = dataclasses.replace(BOTH, float_type=float_type, convolution=convolution)
+    image = golden("losses_float32.npz")["gen_image_seed1"].astype(float_type)
     objective = make(settings)
-    return request.param, objective, objective(image), golden(f"losses_{request.param}.npz")
+    return float_type, objective, objective(image), golden(f"losses_{float_type}.npz")
 
 
 def test_every_term_is_the_authors(evaluated):
@@ -65,8 +74,14 @@ def test_every_term_is_the_authors(evaluated):
 
 
 def test_total_gradient_is_the_authors(evaluated, golden):
-    _, _, (_, _, gradient), _ = evaluated
-    assert relative(gradient, golden("losses_float32.npz")["grad_rowac_colac"]) < 5e-5
+    """With random weights many activations are all but 0, and rounding decides which side a ReLU sees.
+
+    A sum in another order, as oneDNN's, moves a few of ten million across, and the gradient by the
+    square root of that; with ImageNet weights it agrees to 2e-5 (below).
+    """
+    _, objective, (_, _, gradient), _ = evaluated
+    tolerance = 2e-3 if objective.convolution.name == "onednn" else 5e-5
+    assert relative(gradient, golden("losses_float32.npz")["grad_rowac_colac"]) < tolerance
 
 
 def test_activations_are_the_authors(evaluated, golden):
