@@ -5,7 +5,6 @@ a file is found here and said in one sentence.
 """
 
 import contextlib
-import itertools
 import math
 import os
 import stat
@@ -61,8 +60,6 @@ def load_clip(path: str | os.PathLike[str], settings: Settings, offset: float = 
         raise InputError(f"The offset into {name} is {offset!r}, but it must be a finite number of seconds, 0 or more.")
     try:
         samples, length = _read(path, name, settings, offset)
-    except InputError:
-        raise
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror or error}.") from None
     wanted = round(settings.duration * settings.sample_rate)
@@ -75,8 +72,8 @@ def load_clip(path: str | os.PathLike[str], settings: Settings, offset: float = 
         raise InputError(f"{name} holds samples beyond {_LOUDEST:g}, but full scale is 1; save it again as PCM.")
     if np.ptp(samples) == 0:
         raise InputError(
-            f"{name} is silent from {offset:g} s to {offset + settings.duration:g} s (every sample is {samples[0]:g}); "
-            "choose another stretch or another file."
+            f"{name} holds no sound from {offset:g} s to {offset + settings.duration:g} s (every sample is "
+            f"{samples[0]:g}); choose another stretch or another file."
         )
     return samples
 
@@ -224,20 +221,21 @@ def _read(path: str | os.PathLike[str], name: str, settings: Settings, offset: f
     try:
         # Bytes, since soundfile cannot encode the surrogates of an undecodable file name.
         with soundfile.SoundFile(os.fsencode(path)) as file:
-            rate, channels, frames = file.samplerate, file.channels, file.frames
+            rate, frames = file.samplerate, file.frames
             _check_header(name, rate, frames)
             start, count, skip = _stretch(rate, settings, offset)
             if start >= frames:
                 return np.empty(0), frames / rate
             file.seek(start)
-            size = max(1, _BLOCK_VALUES // channels)
-            blocks = (file.read(size, dtype="float64", always_2d=True) for _ in itertools.count())
-            mono, ended = _gather(blocks, 0, count)
-    except soundfile.SoundFileError as error:
-        return _read_otherwise(path, name, settings, offset, str(error))
+            mono = _gather(_blocks(file, count), 0, count)
+        reason = None
+    except (soundfile.SoundFileError, TypeError, ValueError) as error:  # TypeError: a name that ends in .raw
+        reason = getattr(error, "error_string", str(error))
+    if reason is not None:
+        return _read_otherwise(path, name, settings, offset, reason)
     if not len(mono) and not start:
         raise InputError(f"{name} holds no samples.")
-    length = (start + len(mono)) / rate if ended else frames / rate
+    length = (start + len(mono) if len(mono) < count else frames) / rate
     return _convert(mono, rate, settings)[skip:], length
 
 
@@ -253,14 +251,15 @@ def _read_otherwise(
             _check_header(name, rate, 1)
             start, count, skip = _stretch(rate, settings, offset)
             blocks = (np.frombuffer(data, "<i2").reshape(-1, channels) / _FULL_SCALE for data in file)
-            mono, ended = _gather(blocks, start, count)
-            length = (start + len(mono)) / rate if ended else file.duration
+            mono = _gather(blocks, start, count)
+            length = (start + len(mono)) / rate if len(mono) < count else file.duration
     except InputError:
         raise
     except Exception:  # each of its decoders has its own errors; none of them is the user's to read
-        reason = reason.split(": ", 1)[-1].rstrip(".")
+        if "does not exist" in reason:  # libsndfile's word for an MP3 without a good frame
+            reason = "Its data are damaged"
         raise InputError(
-            f"{name} is not a sound file that can be read ({reason}); convert it to WAV, FLAC, OGG or MP3."
+            f"{name} is not a sound file that can be read ({reason.rstrip('.')}); convert it to WAV, FLAC, OGG or MP3."
         ) from None
     return _convert(mono, rate, settings)[skip:], length
 
@@ -293,21 +292,29 @@ def _stretch(rate: int, settings: Settings, offset: float) -> tuple[int, int, in
     return block * step_in, last - block * step_in, first - block * step_out
 
 
-def _gather(blocks: Iterator[np.ndarray], skip: int, count: int) -> tuple[np.ndarray, bool]:
-    """Skip frames, then average the channels of `count` frames; also say whether the file ended first."""
-    parts: list[np.ndarray] = []
-    held = 0
-    for block in blocks:
+def _blocks(file: Any, count: int) -> Iterator[np.ndarray]:
+    """Yield the next `count` frames of a SoundFile, or as many as are really there, in small blocks."""
+    size = max(1, _BLOCK_VALUES // file.channels)
+    while count > 0:
+        block = file.read(min(size, count), dtype="float64", always_2d=True)
         if not len(block):
-            return np.concatenate([np.empty(0), *parts]), True
+            return
+        count -= len(block)
+        yield block
+
+
+def _gather(blocks: Iterator[np.ndarray], skip: int, count: int) -> np.ndarray:
+    """Skip frames, then average the channels of `count` frames, or of as many as there are."""
+    parts = [np.empty(0)]
+    for block in blocks:
         skipped = min(skip, len(block))
         skip -= skipped
-        block = block[skipped : skipped + count - held]
+        block = block[skipped : skipped + count]
+        count -= len(block)
         parts.append(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1))
-        held += len(block)
-        if held >= count:
-            return np.concatenate(parts), False
-    return np.concatenate([np.empty(0), *parts]), True
+        if not count:
+            break
+    return np.concatenate(parts)
 
 
 def _convert(mono: np.ndarray, rate: int, settings: Settings) -> np.ndarray:
