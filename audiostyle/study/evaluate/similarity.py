@@ -8,6 +8,8 @@ import numpy as np
 
 __all__ = ["aligned", "centred", "cosine", "pearson", "refine_peak", "sliding_correlation"]
 
+_SILENT = 1e-12
+
 
 def pearson(a: np.ndarray, b: np.ndarray) -> float:
     """Pearson's correlation of all numbers of two arrays of equal shape."""
@@ -62,11 +64,12 @@ def sliding_correlation(a: np.ndarray, b: np.ndarray, least: int) -> tuple[np.nd
     products = scipy.fft.irfft(spectrum, size)[lags % size]
     first, last = np.maximum(0, -lags), np.minimum(n_a, n_b - lags)
     energy_a, energy_b = (np.concatenate([[0.0], np.cumsum(np.sum(x**2, axis=0))]) for x in (a, b))
-    energies = (energy_a[last] - energy_a[first]) * (energy_b[last + lags] - energy_b[first + lags])
-    # Where a stretch is silent but for rounding, there is nothing to compare.
-    enough = energies > 1e-18 * energy_a[-1] * energy_b[-1]
+    here_a = energy_a[last] - energy_a[first]
+    here_b = energy_b[last + lags] - energy_b[first + lags]
+    # A stretch that is silent but for the rounding of these sums is nothing to compare.
+    enough = (here_a > _SILENT * energy_a[-1]) & (here_b > _SILENT * energy_b[-1])
     values = np.zeros(len(lags))
-    values[enough] = np.clip(products[enough] / np.sqrt(energies[enough]), -1.0, 1.0)
+    values[enough] = np.clip(products[enough] / np.sqrt(here_a[enough] * here_b[enough]), -1.0, 1.0)
     return lags, values
 
 

@@ -92,6 +92,19 @@ def test_the_lag_of_a_beat_is_found_to_a_fraction_of_a_column(sound: Build, peri
     assert scores["row_ac_lag_strength"] > 0.8
 
 
+def test_a_slope_does_not_hide_the_period() -> None:
+    lags = np.arange(853.0)
+    lag, strength = ac.repeating_lag(np.sin(2 * np.pi * lags / 40) + 0.1 * lags)
+    assert lag == pytest.approx(40, abs=0.3)
+    assert strength > 0.9
+
+
+def test_a_period_among_the_lags_left_out_is_not_the_beat() -> None:
+    # Its multiples are.
+    lag, _ = ac.repeating_lag(np.sin(2 * np.pi * np.arange(853) / 10))
+    assert lag == pytest.approx(30, abs=0.3)
+
+
 def test_noise_repeats_weakly() -> None:
     assert ac.repeating_lag(np.random.RandomState(0).standard_normal(853))[1] < 0.3
 

@@ -33,6 +33,7 @@ def test_the_beat_spectrum_peaks_at_the_beat() -> None:
     spectrum = rhythm.beat_spectrum(mel)
     assert np.argmax(spectrum[10:60]) + 10 == 34
     assert rhythm.contrast(spectrum, COLUMN) > 0.9
+    assert rhythm.contrast(spectrum + 0.5, COLUMN) == pytest.approx(rhythm.contrast(spectrum, COLUMN))
     noise = rhythm.beat_spectrum(rng.standard_normal((20, 854)))
     assert rhythm.contrast(noise, COLUMN) < 0.05
 
