@@ -1,0 +1,198 @@
+"""run.json says what was run on what, in strict JSON, and how it ended."""
+
+import hashlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from audiostyle.errors import InputError, RunError
+from audiostyle.records import Evaluation
+from audiostyle.run.folder import RunFolder
+from audiostyle.run.manifest import (
+    Stopwatch,
+    describe_machine,
+    describe_run,
+    describe_versions,
+    peak_memory,
+    sha256_of_file,
+    write_manifest,
+)
+from audiostyle.settings import Settings
+
+
+def strict(text: str) -> Any:
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> tuple[str, str]:
+    paths = tmp_path / "rock.wav", tmp_path / os.fsdecode(b"reggae \xff.wav")
+    for number, path in enumerate(paths):
+        path.write_bytes(bytes([number]) * 3_000_000)
+    return str(paths[0]), str(paths[1])
+
+
+@pytest.fixture
+def described(clips: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict:
+    monkeypatch.chdir(tmp_path)
+    request = SimpleNamespace(
+        content="rock.wav",
+        style=clips[1],
+        weights="random",
+        settings=Settings(seed=7),
+        command_line=("run_transfer.py", "--rowac", os.fsdecode(b"\xff")),
+    )
+    weights = SimpleNamespace(form="random", normalised=True, sha256="3" * 64, file_sha256=None)
+    backend = SimpleNamespace(device="cpu", threads=2, blas="-lopenblas", compile_cache="/cache")
+    return describe_run(request, weights, backend, convolution="onednn")
+
+
+def test_a_run_is_described(described: dict, clips: tuple[str, str]) -> None:
+    assert described["command_line"][1] == "--rowac"
+    assert described["settings"]["seed"] == 7
+    assert described["settings"]["style_layers"] == ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
+    assert described["inputs"]["content"] == {
+        "path": clips[0],
+        "name": "rock.wav",
+        "sha256": hashlib.sha256(b"\0" * 3_000_000).hexdigest(),
+    }
+    assert described["inputs"]["style"]["path"] == clips[1]
+    assert described["weights"] == {
+        "path": "random",
+        "form": "random",
+        "normalised": True,
+        "sha256": "3" * 64,
+        "file_sha256": None,
+    }
+    assert described["machine"].items() >= {"device": "cpu", "convolution": "onednn", "threads": 2}.items()
+    # Exactly what comes back from an archive, so that the two can be compared.
+    assert json.loads(json.dumps(described)) == described
+
+
+def test_a_weights_file_is_found_from_anywhere(clips: tuple[str, str], tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    request = SimpleNamespace(content=clips[0], style=clips[1], weights="a.pkl", settings=Settings(), command_line=())
+    weights = SimpleNamespace(form="pickle", normalised=True, sha256="3" * 64, file_sha256="4" * 64)
+    backend = SimpleNamespace(device="cpu", threads=2, blas="", compile_cache="")
+    found = describe_run(request, weights, backend)
+    assert found["weights"]["path"] == str(tmp_path / "a.pkl")
+    assert found["machine"]["convolution"] == "auto"
+
+
+class TestWriting:
+    def test_a_finished_run(self, tmp_path: Path, described: dict, finished_round) -> None:
+        rounds, evaluations = zip(*(finished_round(index) for index in (1, 2)), strict=True)
+        evaluations = [one for records in evaluations for one in records]
+        watch = Stopwatch()
+        with watch.stage("network"):
+            time.sleep(0.02)
+        with RunFolder(tmp_path / "run") as folder:
+            write_manifest(folder, described, rounds, evaluations, watch)
+        found = strict((tmp_path / "run" / "run.json").read_text(encoding="ascii"))
+        assert found["schema"] == 1
+        assert (found["state"], found["signal"], found["failure"]) == ("finished", 0, None)
+        assert found.items() >= described.items()
+        assert found["seed"] == 7
+        assert [one["message"] for one in found["rounds"]] == ["message 1", "message 2"]
+        assert set(found["rounds"][0]) == {"index", "total", "evaluations", "message", "warnflag", "nit", "seconds"}
+        assert found["evaluations"] == 6
+        assert found["seconds_per_evaluation"] == pytest.approx(sum(one.seconds for one in evaluations) / 6)
+        assert found["first_loss"] == {"total": evaluations[0].total, **evaluations[0].parts}
+        assert found["last_loss"]["total"] == evaluations[-1].total
+        assert 0.02 <= found["seconds"]["network"] <= found["seconds"]["total"]
+        assert found["peak_memory_bytes"] > 10_000_000
+        assert found["started"] <= found["ended"]
+
+    @pytest.mark.parametrize(
+        ("signal", "failure", "state"),
+        [(2, None, "interrupted"), (0, RunError("The loss is NaN."), "failed"), (15, RunError("Both."), "failed")],
+    )
+    def test_other_ends(
+        self, tmp_path: Path, described: dict, signal: int, failure: RunError | None, state: str
+    ) -> None:
+        with RunFolder(tmp_path / "run") as folder:
+            write_manifest(folder, described, [], [], Stopwatch(), signal, failure)
+        found = strict((tmp_path / "run" / "run.json").read_text())
+        assert (found["state"], found["signal"]) == (state, signal)
+        assert found["failure"] == (None if failure is None else str(failure))
+        assert found["seconds_per_evaluation"] is None
+
+    def test_numbers_that_json_lacks(self, tmp_path: Path, described: dict) -> None:
+        odd = Evaluation(1, 1, {"content": float("nan"), "style": float("inf")}, float("nan"), 0.1)
+        with RunFolder(tmp_path / "run") as folder:
+            write_manifest(folder, described, [], [odd], Stopwatch())
+        found = strict((tmp_path / "run" / "run.json").read_text())
+        assert found["last_loss"] == {"total": "nan", "content": "nan", "style": "inf"}
+
+
+class TestStopwatch:
+    def test_stages_add_up_and_keep_their_order(self) -> None:
+        watch = Stopwatch()
+        for name in ("b", "a", "b"):
+            with watch.stage(name):
+                time.sleep(0.01)
+        assert list(watch.seconds) == ["b", "a"]
+        assert watch.seconds["b"] > 0.019
+        assert watch.total >= sum(watch.seconds.values())
+
+    def test_a_stage_that_fails_is_measured(self) -> None:
+        watch = Stopwatch()
+        with pytest.raises(RunError), watch.stage("descent"):
+            raise RunError("NaN")
+        assert watch.seconds["descent"] > 0
+
+
+def test_versions_are_those_of_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    versions = describe_versions()
+    assert versions["numpy"] == np.__version__
+    assert versions["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert set(versions) >= {"audiostyle", "scipy", "theano", "lasagne", "librosa", "h5py"}
+    monkeypatch.setattr("audiostyle.run.manifest._PACKAGES", ("no such package",))
+    assert describe_versions()["no such package"] == "not installed"
+
+
+def test_the_machine_has_a_name() -> None:
+    machine = describe_machine()
+    assert machine["cores"] >= 1
+    assert machine["cpu"]
+    assert "Linux" in machine["platform"]
+
+
+def test_peak_memory_grows() -> None:
+    before = peak_memory()
+    block = bytearray(before)
+    block[::4096] = b"x" * len(block[::4096])
+    assert peak_memory() > 1.5 * before
+
+
+def test_sums_of_files(tmp_path: Path) -> None:
+    data = os.urandom(2**20 + 17)
+    (tmp_path / "clip").write_bytes(data)
+    assert sha256_of_file(tmp_path / "clip") == hashlib.sha256(data).hexdigest()
+    with pytest.raises(InputError, match="it is not there"):
+        sha256_of_file(tmp_path / "no")
+    with pytest.raises(InputError, match="cannot be read"):
+        sha256_of_file(tmp_path)
+
+
+def test_nothing_heavy_is_imported() -> None:
+    import subprocess
+
+    code = (
+        "import sys, audiostyle.run.archive, audiostyle.run.curves, audiostyle.run.manifest, audiostyle.run.pictures\n"
+        "heavy = {'theano', 'lasagne', 'librosa', 'matplotlib', 'h5py', 'sklearn', 'scipy'} & set(sys.modules)\n"
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
