@@ -104,7 +104,7 @@ def test_the_way_to_the_image_and_back_has_the_released_length() -> None:
     ("name", "sentence"),
     [
         ("stub.wav", "0.907 s long, but the metrics need at least 1 s"),
-        ("silent.wav", "is silent"),
+        ("silent.wav", "every sample is 0"),
         ("text.wav", "is not a sound file"),
         ("missing.wav", "There is no file"),
         (".", "is a folder"),

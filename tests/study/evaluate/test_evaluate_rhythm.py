@@ -108,6 +108,13 @@ def test_two_tempi_differ(clicks: Callable[..., np.ndarray], sound: Build) -> No
     assert 0 < weight < 1
 
 
+@pytest.mark.parametrize("period", [7, 250])
+def test_tempi_are_between_30_and_300(period: int) -> None:
+    # 738 and 20.7 beats a minute.
+    bpm, _ = rhythm.tempi((np.arange(860) % period == 0).astype(float) + 0.1 * np.sin(np.arange(860.0)), COLUMN)
+    assert all(value == 0 or 30 <= value <= 300 for value in bpm)
+
+
 def test_repetition_is_the_autocorrelation() -> None:
     envelope = np.random.RandomState(2).uniform(0, 1, 60)
     swing = envelope - envelope.mean()

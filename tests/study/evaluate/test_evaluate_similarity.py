@@ -69,4 +69,4 @@ def test_what_is_next_to_silent_correlates_with_nothing() -> None:
     b = np.arange(1.0, 11.0)[None]
     lags, values = sliding_correlation(a, b, 5)
     assert values[np.flatnonzero(lags == -10)] == 0
-    assert np.abs(values[lags > -10]).min() > 0.5
+    assert np.abs(values[lags > -10]).min() > 0.1
