@@ -198,10 +198,15 @@ class Objective:
         total = wanted[0]
         for part in wanted[1:]:
             total = total + part
-        unweighted = T.stack([T.cast(part, "float64") for part in parts.values()])
+        unweighted = _vector([T.cast(part, "float64") for part in parts.values()])
         function: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, Any]] = theano.function(
             [image],
-            [unweighted, T.stack(list(weighted.values())), T.grad(total, image)],
+            [unweighted, _vector(list(weighted.values())), T.grad(total, image)],
             mode=self.convolution.mode,
         )
         return function
+
+
+def _vector(scalars: list[Any]) -> Any:
+    """Return scalars as one vector, made where they are: ``T.stack`` would fetch each from a GPU by itself."""
+    return T.concatenate([scalar.dimshuffle("x") for scalar in scalars])
