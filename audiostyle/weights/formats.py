@@ -42,7 +42,7 @@ def read_file(path: Path) -> bytes:
     try:
         # Opened without waiting: a pipe would keep us for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no plain file"
@@ -51,7 +51,10 @@ def read_file(path: Path) -> bytes:
                 raise InputError(
                     f"{where} has {status.st_size} bytes, more than any file of VGG-19 (575 MB); give another file."
                 )
-            return file.read(_MAX_FILE_BYTES)
+            with open(descriptor, "rb", closefd=False) as file:
+                return file.read(_MAX_FILE_BYTES)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise InputError(f"{where} does not exist; give a file ({FORMS}) or the word random.") from None
     except (OSError, ValueError) as error:
@@ -95,8 +98,8 @@ def parse(data: bytes, where: str) -> Found:
             raise InputError(f"{where} is {what}; the forms that can be read are {FORMS}.")
     if is_matlab(data):
         return read_matlab(data, where)
-    # A pickle begins with its protocol, or, in the two oldest, with a mark, an empty dict or an empty list.
-    if data[:1] in (b"\x80", b"(", b"}", b"]"):
+    # A pickle begins with its protocol, or, in the two oldest, with a mark, an empty dict or list, or a name.
+    if data[:1] in (b"\x80", b"(", b"}", b"]", b"c"):
         return read_lasagne(data, where)
     what = "is empty" if not data else f"begins with {data[:8]!r}, which no known form does"
     raise InputError(f"{where} {what}; the forms that can be read are {FORMS}.")

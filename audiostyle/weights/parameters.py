@@ -16,7 +16,7 @@ __all__ = ["Found", "arrays_sha256", "assemble", "check_parameters", "layer_of",
 # Far beyond any trained or rescaled network; squared and summed it still fits a float32.
 _LARGEST = 1e9
 
-_DENSE = re.compile(r"(fc[678]|predictions|classifier\.[036])\b.*", re.DOTALL)
+_DENSE = re.compile(r"(fc[12678]|predictions|classifier\.[036])\b.*", re.DOTALL)
 _CONV = re.compile(r"(?:conv|block)(\d)_(?:conv)?(\d)")
 
 
