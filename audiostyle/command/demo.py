@@ -10,7 +10,6 @@ from typing import Any
 
 from audiostyle.command import transfer
 from audiostyle.command.options import Parser
-from audiostyle.demo.clips import write_clips
 from audiostyle.errors import InputError
 
 __all__ = ["add_parser", "transfer_arguments"]
@@ -42,6 +41,8 @@ def transfer_arguments(content: str, style: str, output: str) -> list[str]:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from audiostyle.demo.clips import write_clips
+
     output = Path(args.output)
     _refuse_another_run(output)
     content, style = write_clips(output / "clips", _SECONDS)
