@@ -96,8 +96,7 @@ def transfer(args: argparse.Namespace, command_line: tuple[str, ...]) -> int:
 def _request(args: argparse.Namespace) -> Any:
     """Return the Request that parsed arguments stand for."""
     from audiostyle.run.job import Request
-    if not args.weights:
-        from audiostyle.weights.find import find_weights
+    from audiostyle.weights.find import find_weights
 
     if args.resume is not None:
         return _resumed(args)
@@ -106,8 +105,8 @@ def _request(args: argparse.Namespace) -> Any:
     settings = settings_from(args)
     _check_clips(args.content, args.style)
     interactive = sys.stdin is not None and sys.stdin.isatty() and not args.quiet
-    weights = args.weights or str(find_weights(args.weights, args.yes, interactive, input))
-    return Request(args.content, args.style, weights, args.output, settings, overwrite=args.overwrite)
+    weights = find_weights(args.weights, args.yes, interactive, input)
+    return Request(args.content, args.style, os.fspath(weights), args.output, settings, overwrite=args.overwrite)
 
 
 def _check_clips(*paths: str) -> None:

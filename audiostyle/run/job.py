@@ -155,16 +155,7 @@ def run_transfer(
         reporter.stage("Writing the sound and the pictures")
         with watch.stage("results"):
             write_results(folder, content, style, descent.image, objective, descent.evaluations, settings)
-        write_manifest(
-            folder,
-            description,
-            descent.rounds,
-            descent.evaluations,
-            watch,
-            interruption.signal,
-            failure,
-            request.command_line,
-        )
+        write_manifest(folder, description, descent.rounds, descent.evaluations, watch, interruption.signal, failure)
         if failure is not None:
             raise failure
     return Outcome(

@@ -1,0 +1,203 @@
+"""The real command line on short clips: what a run leaves, how it ends, how it goes on."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import soundfile
+
+from audiostyle.demo.clips import write_clips
+
+ROOT = Path(__file__).resolve().parents[2]
+SHORT = ["--duration", "0.6", "--max-evaluations", "3", "--rowac", "--colac", "--weights", "random"]
+FILES = {
+    "output.wav",
+    "mel.png",
+    "spectrogram.png",
+    "row_autocorrelation.png",
+    "column_autocorrelation.png",
+    "losses.png",
+    "losses.csv",
+    "run.json",
+    "run.h5",
+}
+
+
+def command(*arguments):
+    return [sys.executable, str(ROOT / "run_transfer.py"), *map(str, arguments)]
+
+
+def run(*arguments, **options):
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=600, check=False, **options)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    return write_clips(tmp_path_factory.mktemp("clips"), 1.0)
+
+
+@pytest.fixture(scope="module")
+def finished(clips, tmp_path_factory):
+    """A whole run of three rounds."""
+    folder = tmp_path_factory.mktemp("runs") / "a folder with spaces" / "out"
+    done = run(*clips, *SHORT, "--iterations", "4", "--seed", "5", "-o", folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def images(folder):
+    with h5py.File(folder / "run.h5") as file:
+        return file["rounds/image"][:]
+
+
+def test_every_result_is_there_and_whole(finished):
+    folder, done = finished
+    assert set(os.listdir(folder)) == FILES
+    for name in FILES:
+        assert (folder / name).stat().st_size > 200
+        if name.endswith(".png"):
+            assert (folder / name).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+            assert (folder / name).read_bytes()[-8:-4] == b"IEND"
+    samples, rate = soundfile.read(folder / "output.wav", dtype="int16")
+    assert rate == 22050
+    assert samples.min() == -32768  # T13
+    assert abs(len(samples) / rate - 0.6) < 0.15
+    assert done.stderr.count("\n") <= 2, done.stderr
+    assert "output.wav" in done.stdout.splitlines()[-1]
+
+
+def test_every_evaluation_is_in_the_table(finished):
+    folder, _ = finished
+    with open(folder / "losses.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    record = json.loads((folder / "run.json").read_text())
+    assert len(rows) == sum(one["evaluations"] for one in record["rounds"]) >= 9
+    assert [int(row["evaluation"]) for row in rows] == list(range(1, len(rows) + 1))
+    for row in rows:
+        parts = [
+            float(value)
+            for name, value in row.items()
+            if name.startswith(("content", "style", "total_", "row_", "col"))
+        ]
+        assert len(parts) == 9
+        np.testing.assert_allclose(sum(parts), float(row["total"]), rtol=1e-12)
+    assert float(rows[-1]["total"]) < float(rows[0]["total"])
+
+
+def test_the_record_says_how_it_was_made(finished, clips):
+    folder, _ = finished
+    record = json.loads((folder / "run.json").read_text())
+    assert record["state"] == "finished"
+    assert record["seed"] == record["settings"]["seed"] == 5
+    assert record["settings"]["rowac"] is True
+    assert record["settings"]["iterations"] == 4
+    assert len(record["rounds"]) == 3  # D5
+    assert all(one["message"] for one in record["rounds"])
+    for role, path in zip(("content", "style"), clips, strict=True):
+        import hashlib
+
+        assert record["inputs"][role]["sha256"] == hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    assert len(record["weights"]["sha256"]) == 64
+    assert record["machine"]["device"] == "cpu"
+    assert "openblas" in record["machine"]["blas"]
+    assert {"numpy", "scipy", "theano", "lasagne", "python"} <= set(record["versions"])
+    assert record["seconds_per_evaluation"] > 0
+    assert record["peak_memory_bytes"] > 10**8
+    assert record["command_line"][-2:] == ["-o", str(folder)]
+
+
+def test_a_run_is_not_replaced_unasked(finished, clips):
+    folder, _ = finished
+    before = {name: (folder / name).stat().st_mtime_ns for name in FILES}
+    refused = run(*clips, *SHORT, "-o", folder)
+    assert refused.returncode == 2
+    assert "--overwrite" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert {name: (folder / name).stat().st_mtime_ns for name in FILES} == before
+
+
+def test_resume_goes_on_bit_for_bit(finished, clips, tmp_path):
+    """T16: the image is the whole state between rounds."""
+    folder, _ = finished
+    out = tmp_path / "out"
+    first = run(*clips, *SHORT, "--iterations", "2", "--seed", "5", "-o", out)
+    assert first.returncode == 0, first.stderr
+    other = run("--resume", out, "--seed", "6")
+    assert other.returncode == 2
+    assert "seed" in other.stderr
+    assert other.stderr.count("\n") == 1
+    on = run("--resume", out, "--iterations", "4")
+    assert on.returncode == 0, on.stderr
+    np.testing.assert_array_equal(images(out), images(folder))
+    assert (out / "output.wav").read_bytes() == (folder / "output.wav").read_bytes()
+    assert (out / "mel.png").read_bytes() == (folder / "mel.png").read_bytes()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_runs_keep_what_there_is(number, status, finished, clips, tmp_path):
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        command(*clips, *SHORT, "--iterations", "4", "--seed", "5", "-o", out),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stdout:
+        if line.startswith("round 1/3"):
+            break
+    process.send_signal(number)
+    rest, errors = process.communicate(timeout=300)
+    if "round 3/3" in rest:
+        pytest.skip("the run was over before the signal came")
+    assert process.returncode == status, errors
+    assert "--resume" in errors
+    assert set(os.listdir(out)) == FILES
+    record = json.loads((out / "run.json").read_text())
+    assert record["state"] == "interrupted"
+    kept = images(out)
+    assert 1 <= len(kept) < 3
+    np.testing.assert_array_equal(kept, images(finished[0])[: len(kept)])
+    on = run("--resume", out)
+    assert on.returncode == 0, on.stderr
+    np.testing.assert_array_equal(images(out), images(finished[0]))
+
+
+def test_interrupted_before_the_descent_leaves_nothing_half_made(clips, tmp_path):
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        command(*clips, *SHORT, "-o", out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for line in process.stdout:
+        if line.startswith("Building"):
+            break
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert not out.exists() or set(os.listdir(out)) <= {"run.h5"}
+
+
+def test_spectrogram_mode(clips, tmp_path):
+    out = tmp_path / "out"
+    arguments = ["--spec", "--duration", "0.4", "--iterations", "2", "--max-evaluations", "1", "--weights", "random"]
+    done = run(*clips, *arguments, "-o", out, "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert set(os.listdir(out)) == FILES - {"mel.png"}
+
+
+def test_help_and_settings_need_nothing():
+    for arguments in (["--help"], ["--list-settings"]):
+        shown = run(*arguments)
+        assert shown.returncode == 0
+        assert "0.001" in shown.stdout
+    assert "content_weight = 0.001" in shown.stdout
