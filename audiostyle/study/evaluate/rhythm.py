@@ -39,6 +39,7 @@ __all__ = [
     "beat_spectrum_cosine",
     "contrast",
     "evaluate",
+    "main_tempo",
     "mean_tempogram",
     "onset_envelope",
     "p_score",
@@ -191,7 +192,8 @@ def tempi(envelope: np.ndarray, column_seconds: float) -> tuple[np.ndarray, floa
     return bpm[[slow, fast]], float(strength[slow] / (strength[slow] + strength[fast]))
 
 
-def _main_tempo(pair: np.ndarray, weight: float) -> float:
+def main_tempo(pair: np.ndarray, weight: float) -> float:
+    """Return the stronger of two tempi as :func:`tempi` gives them, 0 if there is none."""
     return float(pair[0] if weight > 0.5 else pair[1])
 
 
@@ -245,7 +247,7 @@ def evaluate(output: Sound, content: Sound, style: Sound) -> "OrderedDict[str, f
     envelopes = {name: onset_envelope(sound) for name, sound in sounds.items()}
     tempograms = {name: mean_tempogram(envelopes[name], sound) for name, sound in sounds.items()}
     pairs = {name: tempi(envelope, seconds) for name, envelope in envelopes.items()}
-    bpm = _main_tempo(*pairs["output"])
+    bpm = main_tempo(*pairs["output"])
     scores: OrderedDict[str, float] = OrderedDict()
     for name in ("style", "content"):
         scores[f"beat_spectrum_cosine_{name}"] = beat_spectrum_cosine(beats["output"], beats[name], seconds)
@@ -254,7 +256,7 @@ def evaluate(output: Sound, content: Sound, style: Sound) -> "OrderedDict[str, f
         scores[f"tempogram_cosine_{name}"] = _angle(tempograms["output"], tempograms[name])
     scores["tempo_bpm"] = bpm
     for name in ("style", "content"):
-        scores[f"tempo_matches_{name}"] = tempo_matches(bpm, _main_tempo(*pairs[name]))
+        scores[f"tempo_matches_{name}"] = tempo_matches(bpm, main_tempo(*pairs[name]))
     for name in ("style", "content"):
         scores[f"tempo_p_score_{name}"] = p_score(pairs[name], pairs["output"][0])
     scores["pulse_clarity"] = pulse_clarity(envelopes["output"], seconds)

@@ -108,6 +108,25 @@ def test_two_tempi_differ(clicks: Callable[..., np.ndarray], sound: Build) -> No
     assert 0 < weight < 1
 
 
+@pytest.mark.parametrize(("weak", "slower", "heavier"), [(0.3, 76, True), (1.0, 76, False)])
+def test_accents_make_the_slower_of_two_tempi_the_stronger(weak: float, slower: float, heavier: bool) -> None:
+    envelope = np.zeros(860)
+    envelope[::34] = np.where(np.arange(26) % 2, weak, 1.0)
+    bpm, weight = rhythm.tempi(envelope, COLUMN)
+    assert bpm == pytest.approx([slower, 2 * slower], rel=0.01)
+    assert (weight > 0.5) == heavier
+    assert rhythm.main_tempo(bpm, weight) == bpm[0 if heavier else 1]
+
+
+def test_cosines_are_of_the_spectra_less_their_means() -> None:
+    rng = np.random.RandomState(0)
+    a, b = rng.standard_normal((2, 854))
+    value = rhythm.beat_spectrum_cosine(a, b, COLUMN)
+    # 0.12 s are 10 columns, 4.75 s 409.
+    assert value == pytest.approx(np.corrcoef(a[10:409], b[10:409])[0, 1])
+    assert rhythm.beat_spectrum_cosine(a + 5, b, COLUMN) == pytest.approx(value)
+
+
 @pytest.mark.parametrize("period", [7, 250])
 def test_tempi_are_between_30_and_300(period: int) -> None:
     # 738 and 20.7 beats a minute.
