@@ -19,7 +19,8 @@ from audiostyle.errors import InputError
 
 __all__ = ["StorageReference", "TensorReference", "unpickle"]
 
-_MAX_OPERATIONS = 1_000_000
+# Lasagne's file with its thousand class names needs a few thousand.
+_MAX_OPERATIONS = 200_000
 _MAX_LINE = 256
 _MAX_INTEGER_BYTES = 64
 _MAX_DIMENSIONS = 8
