@@ -15,7 +15,6 @@ import hashlib
 import importlib.metadata
 import os
 import subprocess
-import tempfile
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -396,17 +395,15 @@ def _compile(flags: list[str], headers: Path, onednn: Path, version: str) -> Pat
     if target.is_file():
         return target
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, suffix=".so") as beside:
-        command = ["g++", *flags, f"-I{headers}", str(_KERNELS), str(onednn), "-o", beside.name]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-        except OSError as error:
-            raise Unavailable(f"g++ cannot be run ({error})") from None
+    beside = target.with_name(f"{target.name}.{os.getpid()}")
+    try:
+        command = ["g++", *flags, f"-I{headers}", str(_KERNELS), str(onednn), "-o", str(beside)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise Unavailable(f"g++ failed on {_KERNELS.name}: {done.stderr.strip().splitlines()[0]}")
-        # The file is closed and removed under its temporary name, so the name it keeps is a link.
-        try:
-            os.link(beside.name, target)
-        except FileExistsError:
-            pass  # another process was faster
+            raise Unavailable(f"g++ failed on {_KERNELS.name}: {(done.stderr.strip() or 'no message').splitlines()[0]}")
+        os.replace(beside, target)
+    except OSError as error:
+        raise Unavailable(f"g++ cannot be run ({error})") from None
+    finally:
+        beside.unlink(missing_ok=True)
     return target

@@ -50,7 +50,7 @@ class _Blocked(Op):
         inputs = [array if array.flags.c_contiguous else np.ascontiguousarray(array) for array in inputs]
         outputs[0][0] = self.compute(*inputs)
 
-    def compute(self, *inputs: np.ndarray) -> np.ndarray:
+    def compute(self, *inputs: Any, **named: Any) -> np.ndarray:
         """Return the result."""
         raise NotImplementedError
 
@@ -227,7 +227,7 @@ class PoolGradient(_Blocked):
         """Return the Apply node."""
         return Apply(self, [source, gradient, *pooled], [source.type()])
 
-    def compute(self, source: np.ndarray, gradient: np.ndarray, pooled: np.ndarray | None = None) -> np.ndarray:  # type: ignore[override]
+    def compute(self, source: np.ndarray, gradient: np.ndarray, pooled: np.ndarray | None = None) -> np.ndarray:
         """Return the gradient."""
         return load_library().pool_gradient(source, pooled, gradient, relu=self.relu)
 

@@ -309,19 +309,15 @@ def _mix(node: Any) -> Any:
     if not isinstance(node.op, ToBlocked):
         return False
     reshaped = _owner(node.inputs[0], T.Reshape)
-    shape = _owner(reshaped.inputs[1], theano.compile.ops.Shape) if reshaped is not None else None
-    activation = _blocked(shape.inputs[0]) if shape is not None else None
-    if activation is None:
+    shape = None if reshaped is None else _owner(reshaped.inputs[1], theano.compile.ops.Shape)
+    activation = None if shape is None else _blocked(shape.inputs[0])
+    if reshaped is None or shape is None or activation is None:
         return False
-    matrices, rows = [], None
-    for term in _terms(reshaped.inputs[0]):
-        found = _factor(term, shape.inputs[0])
-        if found is None:
-            return False
-        matrices.append(found[0])
-        rows = found[1]
-    matrix = matrices[0] if len(matrices) == 1 else T.add(*matrices)
-    return [Mix()(matrix, activation, rows)]
+    found = [_factor(term, shape.inputs[0]) for term in _terms(reshaped.inputs[0])]
+    if not all(found):
+        return False
+    matrices = [matrix for matrix, _ in found]
+    return [Mix()(matrices[0] if len(matrices) == 1 else T.add(*matrices), activation, found[0][1])]
 
 
 def _terms(variable: Any) -> Iterator[Any]:
