@@ -14,11 +14,14 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Lasagne 0.1 finds its version through pkg_resources
     import lasagne
 
+from audiostyle.errors import InputError
+
 __all__ = ["INPUT", "SamePaddedConv2DLayer", "build_vgg19", "features"]
 
 INPUT = "input"
 _CHANNELS = (64, 128, 256, 512, 512)
 _CONVOLUTIONS = (2, 2, 4, 4, 4)
+_SMALLEST = 2 ** (len(_CONVOLUTIONS) - 1)
 
 
 class SamePaddedConv2DLayer(lasagne.layers.Conv2DLayer):
@@ -66,7 +69,17 @@ def build_vgg19(
     dict of str to lasagne.layers.Layer
         Layers by name: ``input``, ``conv1_1`` ... ``pool5``.  Pooling drops odd edges, so 854 columns
         become 427, 213, 106, 53 and 26.
+
+    Raises
+    ------
+    InputError
+        If four poolings leave nothing of the image for the last convolutions.
     """
+    if min(height, width) < _SMALLEST:
+        raise InputError(
+            f"The network's image has {height} x {width} pixels, but VGG-19 needs {_SMALLEST} each way; use a longer "
+            "--duration."
+        )
     mode = {"average": "average_exc_pad", "max": "max"}[pooling]
     arrays = iter(parameters)
     layer = lasagne.layers.InputLayer((1, 3, height, width), input_var=T.TensorType(float_type, (False,) * 4)("image"))
