@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from audiostyle.errors import RunError
 from audiostyle.records import Evaluation, Round
 from audiostyle.run.archive import Archive
 from audiostyle.run.archived import ArchivedRun
@@ -51,6 +52,10 @@ class Interruption:
 
     signal: int = 0
     patient: bool = False
+
+
+# scipy's warnflag for a line search that failed, as float32's noise can make it.
+_ABNORMAL = 2
 
 
 class _Stopped(Exception):
@@ -133,6 +138,7 @@ class Descent:
                 self.evaluations += unfinished
                 unfinished.clear()
                 self.rounds.append(finished)
+                self._check(finished)
                 self.image = finished.image
                 self._reporter.round(finished)
         except _Stopped:
@@ -141,6 +147,27 @@ class Descent:
             self.evaluations += unfinished
             self._reporter.descent_ended()
         self._archive.finish()
+
+    def _check(self, finished: Round) -> None:
+        """Stop where more rounds are of no use; the image before `finished` is then the last good one."""
+        if np.ptp(finished.image) == 0:
+            raise RunError(
+                f"After round {finished.index}, evaluation {finished.evaluations}, every pixel of the image is "
+                f"{finished.image.flat[0]:g}, which is no sound; the image before it is kept. Other loss weights or "
+                "another --seed may help."
+            )
+        if finished.warnflag != _ABNORMAL:
+            return
+        where = f"round {finished.index}, evaluation {finished.evaluations}"
+        if finished.nit == 0:
+            raise RunError(
+                f"In {where}, L-BFGS found no lower loss in any direction it tried ({finished.message}); the image "
+                "before it is kept. The descent has come as far as the network's arithmetic goes; --float64 goes on."
+            )
+        # The authors' code does not look at the flag and starts the next round (T16).
+        self._reporter.warning(
+            f"In {where}, the line search of L-BFGS ended early ({finished.message}); the next round starts afresh."
+        )
 
     def _time_one(self) -> float:
         """Return the seconds of one evaluation; the very first one, which prepares filters, is apart."""

@@ -5,6 +5,7 @@ Everything a user can get wrong is checked before the network is built.  What ha
 :class:`~audiostyle.run.descent.Interruption`: a command line, a batch and a test each have their own.
 """
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable
@@ -153,7 +154,9 @@ def run_transfer(
         except RunError as error:
             failure = error
         reporter.stage("Writing the sound and the pictures")
-        with watch.stage("results"):
+        # What made the descent fail is what the user has to hear of, not what follows from it.
+        quiet = contextlib.suppress(RunError) if failure is not None else contextlib.nullcontext()
+        with watch.stage("results"), quiet:
             write_results(folder, content, style, descent.image, objective, descent.evaluations, settings)
         write_manifest(folder, description, descent.rounds, descent.evaluations, watch, interruption.signal, failure)
         if failure is not None:
