@@ -30,7 +30,16 @@ from typing import Any
 from audiostyle.errors import InputError, RunError
 from audiostyle.network.device import check_device, resolve_device
 
-__all__ = ["Backend", "cache_folder", "start_theano", "thread_count", "user_flag"]
+__all__ = [
+    "Backend",
+    "bundled_blas",
+    "cache_folder",
+    "check_compiler",
+    "links",
+    "start_theano",
+    "thread_count",
+    "user_flag",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +117,7 @@ def start_theano(device: str = "cpu", threads: int = 0) -> Backend:
     if "theano" not in sys.modules:
         device = resolve_device(device)
         check_device(device, cudnn=_user_flags().get("dnn.enabled", "False"))
-        _check_compiler()
+        check_compiler()
         with _environment("THEANO_FLAGS", _flags(device)):
             _import_theano(device)
     _put_back_names()
@@ -141,8 +150,8 @@ def _flags(device: str) -> str:
         "openmp": "False",  # Theano's own loops; BLAS and oneDNN thread by themselves
         "print_active_device": "False",
     }
-    if not _links(theirs.get("blas.ldflags", "")):
-        ours["blas.ldflags"] = theirs["blas.ldflags"] = _bundled_blas()
+    if not links(theirs.get("blas.ldflags", "")):
+        ours["blas.ldflags"] = theirs["blas.ldflags"] = bundled_blas()
     own = ",".join(f"{name}={shlex.quote(value)}" for name, value in ours.items() if name not in theirs)
     environment = os.environ.get("THEANO_FLAGS", "")
     blas = f"blas.ldflags={shlex.quote(theirs['blas.ldflags'])}"
@@ -173,7 +182,7 @@ def _user_flags() -> dict[str, str]:
     return flags
 
 
-def _bundled_blas() -> str:
+def bundled_blas() -> str:
     """Return linker flags for the 32-bit-integer OpenBLAS inside scipy's wheel.
 
     numpy's wheel has the 64-bit-integer one, whose names Theano does not call.
@@ -212,16 +221,19 @@ def _private_temporary_folder() -> Path:
     return Path(tempfile.gettempdir()) / f"audiostyle-{os.getuid()}"
 
 
-def _links(flags: str) -> bool:
+def links(flags: str) -> bool:
     """Tell whether a program that calls BLAS can be linked with these flags."""
     if not flags.strip():
         return False
     program = 'extern "C" void sgemm_(); int main() { sgemm_(); }'
-    command = ["g++", "-x", "c++", "-", *flags.split(), "-o", os.devnull]
+    # Theano adds an rpath for every -L, without which a library's own needs are not found.
+    paths = [f"-Wl,-rpath,{flag[2:]}" for flag in flags.split() if flag.startswith("-L")]
+    command = ["g++", "-x", "c++", "-", *flags.split(), *paths, "-o", os.devnull]
     return subprocess.run(command, input=program, text=True, capture_output=True, check=False).returncode == 0
 
 
-def _check_compiler() -> None:
+def check_compiler() -> None:
+    """Raise RunError if g++ or Python.h, which Theano's functions are compiled with, is missing."""
     remedy = "install both (Debian and Ubuntu: apt install g++ python3-dev)."
     if shutil.which("g++") is None:
         raise RunError(f"Theano compiles its functions with g++, which was not found on PATH; {remedy}")
