@@ -1,0 +1,44 @@
+"""``audiostyle compare A.h5 B.h5``: where two implementations begin to differ."""
+
+import argparse
+from typing import Any
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the ``compare`` subcommand."""
+    parser = subparsers.add_parser(
+        "compare",
+        help="say at which stage two stages files begin to differ",
+        description="Compare two files as stages writes them (docs/stages.md), stage by stage: the largest difference "
+        "and the relative L2 difference. Either may have only some stages. The exit status is 0 if all that both have "
+        "agree within their tolerances, 1 if one does not, 2 if a file cannot be used.",
+    )
+    parser.add_argument("first", metavar="A.h5", help="the file that relative differences are relative to")
+    parser.add_argument("second", metavar="B.h5", help="the file to compare with it")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, print the table and the verdict."""
+    from audiostyle.study.compare import HEADER, compare_files, render
+
+    lines: list[str] = []
+    comparison = compare_files(args.first, args.second, lambda difference: lines.append(render(difference)))
+    print("\n".join([HEADER, *lines]))
+    for path, names in ((args.first, comparison.only_first), (args.second, comparison.only_second)):
+        if names:
+            print(f"Only in {path}, not compared: {', '.join(names)}.")
+    if comparison.unknown:
+        print(f"Not stages, ignored: {', '.join(ascii(name)[1:-1] for name in comparison.unknown[:20])}.")
+    for warning in comparison.warnings:
+        print(warning)
+    first = comparison.first_disagreement
+    if first is None:
+        print(f"All {len(comparison.differences)} stages that both files have agree.")
+        return 0
+    measure = {"largest": first.largest, "relative": first.relative}[first.stage.measure]
+    why = first.note or f"its {first.stage.measure} difference is {measure:.3g}, and {first.allowed:g} is allowed"
+    print(f"The first stage to disagree is /{first.stage.name}: {why}.")
+    return 1

@@ -1,0 +1,282 @@
+"""A stages file on disk: written whole or not at all, read without trusting it.
+
+The form is HDF5 with one dataset for each stage of :mod:`audiostyle.study.stage_names`.  A file from
+elsewhere is measured before it is read: links out of it, declared sizes and kinds of numbers.
+"""
+
+import contextlib
+import io
+import json
+import os
+import stat
+import uuid
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from audiostyle.errors import InputError, RunError
+from audiostyle.run.folder import reason, shown
+from audiostyle.study.stage_names import SCHEMA, STAGES, STATISTICS, Stage
+
+__all__ = ["StageReader", "StageWriter", "check_output", "statistics"]
+
+_BY_NAME = {stage.name: stage for stage in STAGES}
+# Above any activation of an hour's clip that fits into memory; what declares more is a trap.
+_MOST_NUMBERS = 2**28
+# What compression would make larger.
+_FEW_NUMBERS = 64
+
+
+def statistics(activation: np.ndarray) -> np.ndarray:
+    """Return mean, standard deviation and L2 norm ``(3,)`` of an activation, summed in float64."""
+    activation = np.asarray(activation)
+    norm = np.sqrt(np.square(activation, dtype=np.float64).sum())
+    return np.array([activation.mean(dtype=np.float64), activation.std(dtype=np.float64), norm])
+
+
+def check_output(path: str, inputs: list[str]) -> None:
+    """Say before the work begins that a stages file cannot be written to `path`.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder, something else than a file is there, or it is one of the inputs.
+    """
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise InputError(f"The stages cannot be written to {shown(path)}: there is no folder {shown(folder)}.")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(f"The stages cannot be written to {shown(path)}: it is not a file; give another name.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"The stages cannot be written to {shown(path)}: the folder is not writable.")
+    for other in inputs:
+        if os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other):
+            raise InputError(f"The stages would replace {shown(other)}, which is read; give another name after -o.")
+
+
+class StageWriter:
+    """Collects stages and writes them to a file, whole or not at all, when the block ends well.
+
+    They are collected in memory: HDF5 does not survive a disk that becomes full under it.
+
+    Parameters
+    ----------
+    path : str
+        The file to make; an existing one is replaced in one step.
+    attributes : dict
+        Attributes of the whole file; dicts are stored as JSON.
+
+    Raises
+    ------
+    RunError
+        On leaving: if the system refuses to write.
+    """
+
+    def __init__(self, path: str, attributes: dict[str, Any]) -> None:
+        import h5py
+
+        self._path = path
+        self._memory = io.BytesIO()
+        self._file = h5py.File(self._memory, "w")
+        for name, value in {"schema": SCHEMA, **attributes}.items():
+            self._file.attrs[name] = json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
+        self.count = 0
+
+    def __enter__(self) -> "StageWriter":
+        return self
+
+    def put(self, name: str, value: Any, **attributes: Any) -> None:
+        """Store one stage with its units, its axes and further attributes."""
+        stage, value = _BY_NAME[name], np.asarray(value)
+        axes = "statistic" if value.ndim == 1 and name.startswith("features/") else stage.axes
+        packed = {"compression": "gzip", "shuffle": True} if value.size > _FEW_NUMBERS else {}
+        dataset = self._file.create_dataset(name, data=value, **packed)
+        for key, text in {"units": stage.units, "axes": axes, **attributes}.items():
+            dataset.attrs[key] = text
+        self.count += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if error is not None:
+            return
+        part = os.path.join(os.path.dirname(self._path) or ".", f".{uuid.uuid4().hex}.part")
+        try:
+            with open(part, "xb") as stream:
+                stream.write(self._memory.getbuffer())
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(part, self._path)
+        except OSError as refusal:
+            raise RunError(f"The stages could not be written to {shown(self._path)}: {reason(refusal)}.") from None
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+
+
+class StageReader:
+    """A stages file of anybody's making, open for reading.
+
+    Parameters
+    ----------
+    path : str
+
+    Attributes
+    ----------
+    path : str
+    names : tuple of str
+        Known stages it holds, in the order of the pipeline.
+    unknown : tuple of str
+        Other names in it, which are ignored.
+
+    Raises
+    ------
+    InputError
+        If it is not an HDF5 file, or a stage in it is not what the name says.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._check_file()
+        import h5py
+
+        try:
+            self._file = h5py.File(os.fsencode(path), "r", locking=False)
+        except Exception as error:  # h5py has several kinds for a damaged file
+            raise self._unusable(f"it is not a readable HDF5 file ({_first_line(error)})") from None
+        found = self._walk()
+        self.names = tuple(stage.name for stage in STAGES if stage.name in found)
+        self.unknown = tuple(sorted(found - set(self.names)))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a stage; a single number has the shape ``()``.
+
+        Raises
+        ------
+        InputError
+            If it is not a plain array of real numbers with the axes the stage has.
+        """
+        return self._dataset(name)[1]
+
+    def read(self, name: str) -> np.ndarray:
+        """Return a stage as float64, or int64 where it holds whole numbers.
+
+        Raises
+        ------
+        InputError
+            As :meth:`shape`, or if its data are damaged.
+        """
+        dataset, shape = self._dataset(name)
+        try:
+            value = np.empty(dataset.shape, np.int64 if dataset.dtype.kind in "iu" else np.float64)
+            dataset.read_direct(value) if value.ndim else value.fill(dataset[()])
+        except MemoryError:
+            raise self._unusable(f"{name} does not fit into memory") from None
+        except Exception as error:
+            raise self._unusable(f"the data of {name} are damaged ({_first_line(error)})") from None
+        return value.reshape(shape)
+
+    def attribute(self, name: str) -> Any:
+        """Return an attribute of the whole file if it is a text or a number, else None; JSON is read."""
+        try:
+            value = self._file.attrs.get(name)
+        except Exception:
+            return None
+        value = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        if isinstance(value, str) and value[:1] == "{":
+            try:
+                return json.loads(value)
+            except (ValueError, RecursionError):
+                return None
+        return value if isinstance(value, (str, int, float)) else None
+
+    def _check_file(self) -> None:
+        try:
+            found = os.stat(self.path)
+        except FileNotFoundError:
+            raise self._unusable("there is no such file") from None
+        except (OSError, ValueError) as error:
+            raise self._unusable(reason(error) if isinstance(error, OSError) else str(error)) from None
+        if not stat.S_ISREG(found.st_mode):
+            raise self._unusable("it is not a file")
+        if not os.access(self.path, os.R_OK):
+            raise self._unusable("this user may not read it")
+
+    def _walk(self) -> set[str]:
+        """Return the names of all datasets, without following a link out of the tree."""
+        import h5py
+
+        names: set[str] = set()
+        groups = [""]
+        try:
+            for prefix in groups:
+                group = self._file[prefix or "/"]
+                for key in group:
+                    name = f"{prefix}/{key}" if prefix else key
+                    kind = group.get(key, getclass=True, getlink=True)
+                    if kind is not h5py.HardLink:
+                        if name in _BY_NAME or any(known.startswith(f"{name}/") for known in _BY_NAME):
+                            raise self._unusable(f"{name} is a link to somewhere else, but the numbers are expected")
+                        continue
+                    if group.get(key, getclass=True) is not h5py.Group:
+                        names.add(name)
+                    elif name in _BY_NAME:
+                        raise self._unusable(f"{name} is a group, but {_form(_BY_NAME[name])} is expected")
+                    elif any(known.startswith(f"{name}/") for known in _BY_NAME):
+                        groups.append(name)
+        except InputError:
+            raise
+        except Exception as error:
+            raise self._unusable(f"it is damaged ({_first_line(error)})") from None
+        return names
+
+    def _dataset(self, name: str) -> tuple[Any, tuple[int, ...]]:
+        import h5py
+
+        stage = _BY_NAME[name]
+        try:
+            dataset = self._file[name]
+            plain = isinstance(dataset, h5py.Dataset) and not dataset.is_virtual and not dataset.external
+            kind, shape = (dataset.dtype.kind, dataset.shape) if plain else ("", None)
+        except Exception as error:
+            raise self._unusable(f"{name} is damaged ({_first_line(error)})") from None
+        if not plain or shape is None:
+            raise self._unusable(f"{name} is not an array in the file itself, but {_form(stage)} is expected")
+        if kind not in "fiu":
+            raise self._unusable(f"{name} holds {_kind(kind)}, but {_form(stage)} is expected")
+        size = int(np.prod(shape, dtype=object))
+        if size > _MOST_NUMBERS:
+            raise self._unusable(f"{name} declares {size} numbers, but at most {_MOST_NUMBERS} are read")
+        if not stage.n_axes and size == 1:
+            shape = ()
+        statistic = name.startswith("features/") and shape == (len(STATISTICS),)
+        if not statistic and (len(shape) != stage.n_axes or (stage.n_axes and not size)):
+            raise self._unusable(f"{name} has the shape {shape}, but {_form(stage)} is expected")
+        return dataset, shape
+
+    def _unusable(self, why: str) -> InputError:
+        return InputError(f"{shown(self.path)} cannot be compared: {why}.")
+
+
+def _form(stage: Stage) -> str:
+    if not stage.axes:
+        return "one number"
+    also = f", or the {len(STATISTICS)} numbers {', '.join(STATISTICS)}" if stage.name.startswith("features/") else ""
+    return f"an array of numbers with the axes ({stage.axes}){also}"
+
+
+def _kind(kind: str) -> str:
+    return {"S": "text", "U": "text", "O": "text or objects", "c": "complex numbers", "V": "records"}.get(
+        kind, "something else than real numbers"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    text = " ".join(str(error).split("\n", 1)[0].split()) or type(error).__name__
+    return text[:120].rstrip(".")

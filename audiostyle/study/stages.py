@@ -1,0 +1,267 @@
+"""Every intermediate of the pipeline, from two clips to losses and gradient and back to sound.
+
+The numbers are those a transfer computes, by the same functions; here they are only kept.  By them a
+port of the authors' code elsewhere can be compared stage by stage (``docs/stages.md``).
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from audiostyle.audio.inversion import invert
+from audiostyle.audio.representation import unrepresent
+from audiostyle.audio.spectrogram import image_shape, log_spectrogram, mel_filters, to_mel
+from audiostyle.errors import InputError, RunError
+from audiostyle.image import rescale_image, tensor_to_values
+from audiostyle.prepare import Prepared, prepare_clip
+from audiostyle.run.folder import shown
+from audiostyle.run.manifest import describe_versions, sha256_of_file
+from audiostyle.settings import Settings
+from audiostyle.start_image import start_image
+from audiostyle.study.stage_file import StageWriter, statistics
+from audiostyle.study.stage_names import LAYERS, STATISTICS
+from audiostyle.weights.load import Weights
+
+__all__ = ["Point", "choose_image", "read_image", "write_stages"]
+
+Stages = Iterator[tuple[str, Any, dict[str, Any]]]
+
+
+def _ignore(text: str) -> None:
+    """Take a line of progress and do nothing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """Where the network is looked at.
+
+    Attributes
+    ----------
+    weights : Weights
+    image : np.ndarray ``(1, 3, height, width)``
+    origin : str
+        Where the image comes from, in a few words.
+    whole_features : bool
+        Keep whole activations and not only their statistics.
+    """
+
+    weights: Weights
+    image: np.ndarray
+    origin: str
+    whole_features: bool = False
+
+
+def write_stages(
+    path: str,
+    content: str,
+    style: str,
+    settings: Settings,
+    point: Point | None = None,
+    progress: Callable[[str], None] = _ignore,
+) -> int:
+    """Write all stages of two clips to an HDF5 file and return how many they are.
+
+    Parameters
+    ----------
+    path : str
+        The file to make.
+    content, style : str
+        Sound files.
+    settings : Settings
+    point : Point, optional
+        Weights and image of the network's stages; without it there are none.
+    progress : callable
+        Called with a few words before each long part.
+
+    Raises
+    ------
+    InputError
+        If a clip, the image or the settings cannot be used.
+    RunError
+        If the file cannot be written or a loss is not finite.
+    """
+    progress("Reading the clips")
+    clips = {
+        "content": prepare_clip(content, settings, settings.offset_content),
+        "style": prepare_clip(style, settings, settings.offset_style),
+    }
+    attributes: dict[str, Any] = {
+        "settings": dataclasses.asdict(settings),
+        "versions": describe_versions(),
+        "float_type": settings.float_type,
+        "content_sha256": sha256_of_file(content),
+        "style_sha256": sha256_of_file(style),
+    }
+    parts: list[Stages] = [_clip_stages(clips, settings), _inversion_stages(clips, settings, progress)]
+    if point is not None:
+        attributes |= {"weights_sha256": point.weights.sha256, "image_origin": point.origin}
+        parts.insert(1, _network_stages(clips, point, settings, progress))
+    with StageWriter(path, attributes) as writer:
+        for part in parts:
+            for name, value, extra in part:
+                writer.put(name, value, **extra)
+    return writer.count
+
+
+def choose_image(path: str | None, seed: int | None, settings: Settings) -> tuple[np.ndarray, str]:
+    """Return the image of a file or of a seed, or else that which a transfer starts from, and a word on its origin.
+
+    Of a seed it is ``RandomState(seed).uniform(-128, 128, (1, 3, height, width))`` rounded to
+    float32, in float64 arithmetic too, so that both look at the same point.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be used, or the settings lead to no image.
+    """
+    height, width = image_shape(settings)
+    if path is not None:
+        return read_image(path, height, width), f"file {sha256_of_file(path)}"
+    if seed is not None:
+        noise = np.random.RandomState(seed).uniform(-128, 128, (1, 3, height, width))
+        return noise.astype(np.float32), f"seed {seed}"
+    return start_image(height, width, settings), f"start image of seed {settings.seed} ({settings.start})"
+
+
+def read_image(path: str, height: int, width: int) -> np.ndarray:
+    """Read an image of the network from a ``.npy`` file.
+
+    Returns
+    -------
+    np.ndarray ``(1, 3, height, width)``
+        float32 or float64, as the file has it; whole numbers become float64.
+
+    Raises
+    ------
+    InputError
+        If it is no such file, of another shape, or not of finite real numbers.
+    """
+    expected = (1, 3, height, width)
+    name = f"The image {shown(path)}"
+    try:
+        # Mapped, so that a header which lies about the size is found out before memory is asked for.
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"{name} cannot be read: there is no such file.") from None
+    except Exception as error:  # numpy has many kinds for what is not a .npy file
+        why = " ".join(str(error).split())[:120].rstrip(".")
+        raise InputError(
+            f"{name} cannot be read as a .npy file ({why}); make it with numpy.save(name, image) from an array of "
+            f"the shape {expected}."
+        ) from None
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"{name} is an archive of arrays, but one array in a .npy file is expected.")
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"{name} holds {array.dtype}, but float32 or float64 numbers are expected.")
+    if array.shape != expected:
+        raise InputError(
+            f"{name} has the shape {array.shape}, but these clips and settings make images of the shape {expected}."
+        )
+    array = np.array(array, dtype=np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64)
+    if not np.isfinite(array).all():
+        raise InputError(f"{name} holds numbers that are not finite (NaN or infinity).")
+    return array
+
+
+def _clip_stages(clips: dict[str, Prepared], settings: Settings) -> Stages:
+    """Yield both clips from samples to tensor."""
+    if settings.representation != "spectrogram" or _mel_works(settings):
+        mel_filter, inverse = mel_filters(settings)
+        yield "mel_filter", mel_filter, {}
+        yield "mel_filter_inverse", inverse, {}
+    for role, clip in clips.items():
+        yield f"{role}/samples", clip.samples, {"sample_rate": settings.sample_rate}
+        yield f"{role}/bandpassed", clip.bandpassed, {}
+        yield f"{role}/spectrogram", clip.spectrogram, {}
+        if settings.representation == "mel":
+            yield f"{role}/mel", clip.values, {}
+        elif settings.representation == "mfcc" or _mel_works(settings):
+            # In spectrogram mode nothing comes of it; it is there to compare a port's mel function.
+            yield f"{role}/mel", to_mel(clip.spectrogram, settings), {}
+        if settings.representation == "mfcc":
+            yield f"{role}/mfcc", clip.values, {}
+        yield f"{role}/range", np.array(clip.value_range), {}
+        yield f"{role}/image", clip.image, {"axes": _image_axes(settings)}
+        if settings.representation == "spectrogram":
+            yield f"{role}/rescaled", rescale_image(clip.image, settings), {"axes": _image_axes(settings)}
+        yield f"{role}/tensor", clip.tensor, {"channels": "blue, green, red"}
+
+
+def _mel_works(settings: Settings) -> bool:
+    """Say whether the settings of a spectrogram run allow mel filters as well."""
+    try:
+        mel_filters(settings)
+    except InputError:
+        return False
+    return True
+
+
+def _image_axes(settings: Settings) -> str:
+    if settings.representation == "mel":
+        return "mel, column"
+    if settings.representation == "mfcc":
+        return "coefficient, column"
+    return "frame, bin" if settings.spec_orientation == "time_rows" else "bin, frame"
+
+
+def _network_stages(
+    clips: dict[str, Prepared], point: Point, settings: Settings, progress: Callable[[str], None]
+) -> Stages:
+    """Yield activations, losses and gradient at an image."""
+    from audiostyle.network.start import start_theano
+
+    start_theano(settings.device, settings.threads)
+    from audiostyle.network.objective import Objective
+
+    progress("Building the network")
+    tensors = {role: clip.tensor.astype(settings.float_type) for role, clip in clips.items()}
+    image = point.image.astype(settings.float_type)
+    objective = Objective(tensors["content"], tensors["style"], point.weights.arrays, settings, every_term=True)
+    yield "image", image, {}
+    progress("Computing losses and gradient")
+    unweighted, _, total, gradient = objective.measure(image)
+    wrong = [name for name, value in {**unweighted, "total": total}.items() if not np.isfinite(value)]
+    if wrong or not np.isfinite(gradient).all():
+        raise RunError(
+            f"At this image {', '.join(wrong) or 'the gradient'} is not a finite number; images have values of about "
+            "-128 to 128, and --float64 reaches further."
+        )
+    for name, value in unweighted.items():
+        yield f"losses/{name}", value, {"weight": objective.weights[name]}
+    yield "losses/total", total, {}
+    yield "gradient", gradient, {}
+    for source, tensor in {**tensors, "image": image}.items():
+        progress(f"Computing the activations of the {source}")
+        for layer, activation in objective.features(tensor, LAYERS).items():
+            if not activation.size:
+                continue  # a small image has nothing left after the last pooling
+            values = statistics(activation)
+            extra = dict(zip(STATISTICS, values.tolist(), strict=True)) | {"shape": activation.shape}
+            yield f"features/{source}/{layer}", activation if point.whole_features else values, extra
+
+
+def _inversion_stages(clips: dict[str, Prepared], settings: Settings, progress: Callable[[str], None]) -> Stages:
+    """Yield the content image put straight back into sound, with no transfer."""
+    progress("Inverting the content's image")
+    ranges = {role: clip.value_range for role, clip in clips.items()}
+    log_spec = unrepresent(tensor_to_values(clips["content"].tensor, ranges, settings), settings)
+    waves: dict[int, np.ndarray] = {}
+    offsets: list[np.ndarray] = []
+
+    def keep(index: int, wave: np.ndarray, slides: np.ndarray) -> None:
+        if index < 2:
+            waves[index] = wave.copy()
+        offsets.append(slides)
+
+    samples = invert(log_spec, settings, trace=keep)
+    yield "inversion/spectrogram", log_spec, {}
+    if settings.inversion == "released":
+        yield "inversion/offsets", np.array(offsets, dtype=np.int32), {}
+        for index, wave in waves.items():
+            yield f"inversion/wave_{index}", wave, {}
+    yield "inversion/samples", samples, {}
+    made = log_spectrogram(samples, settings)
+    common = min(len(made), len(log_spec))
+    yield "inversion/spectral_error", np.abs(made[:common] - log_spec[:common]).mean(dtype=np.float64), {}
