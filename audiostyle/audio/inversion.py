@@ -13,12 +13,13 @@ X. Zhu, G. Beauregard and L. Wyse, Real-time signal estimation from modified sho
 transform magnitude spectra, IEEE Trans. Audio Speech Lang. Process. 15(5), 2007, 1645-1653.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 from audiostyle.audio.griffinlim import griffinlim
-from audiostyle.audio.spectrogram import hamming, stft
+from audiostyle.audio.spectrogram import by_rows, framed, hamming
 from audiostyle.settings import Settings
 
 __all__ = ["invert"]
@@ -74,20 +75,39 @@ def _slide_and_add(
     magnitudes: np.ndarray, settings: Settings, progress: Progress | None, trace: Trace | None
 ) -> np.ndarray:
     """Alternate between synthesis and new phases; ``n_iter`` phase estimates make one synthesis more (T12)."""
+    import scipy.fft
+
     smallest = magnitudes.max() / 1e8 or 1.0
     target = _one_sided(magnitudes, settings)
-    spectra: np.ndarray = target
+    weight = _weight(len(target), settings)
+    frames = scipy.fft.irfft(target, settings.n_fft, axis=1)
     total = settings.inversion_iterations + 1
     for index in range(total):
-        wave, offsets = _synthesise(spectra, settings)
+        wave, offsets = _overlap_add(frames, weight, settings)
         if trace is not None:
             trace(index, wave, offsets)
         if progress is not None:
             progress(index + 1, total)
         if index < settings.inversion_iterations:
-            estimate = stft(wave, settings, len(target))
-            spectra = target * (estimate / np.maximum(smallest, np.abs(estimate)))
+            _rephase(frames, target, wave, smallest, settings)
     return wave
+
+
+def _rephase(frames: np.ndarray, target: np.ndarray, wave: np.ndarray, smallest: float, settings: Settings) -> None:
+    """Overwrite `frames` with the inverse transforms of `target` at the phases of `wave`."""
+    import scipy.fft
+
+    analyse = framed(wave, settings, len(target))
+
+    def work(rows: slice) -> None:
+        estimate = analyse(rows)
+        # The order of the authors' roundings: times the reciprocal, then times the target.
+        parts = estimate.view(np.float64).reshape(*estimate.shape, 2)
+        parts *= (1.0 / np.maximum(smallest, np.abs(estimate)))[..., np.newaxis]
+        parts *= target[rows, :, np.newaxis]
+        frames[rows] = scipy.fft.irfft(estimate, settings.n_fft, axis=1, overwrite_x=True)
+
+    by_rows(work, len(target), settings)
 
 
 def _one_sided(magnitudes: np.ndarray, settings: Settings) -> np.ndarray:
@@ -103,43 +123,50 @@ def _one_sided(magnitudes: np.ndarray, settings: Settings) -> np.ndarray:
     return (padded[:, 1:] + padded[:, :-1]) / 2
 
 
-def _synthesise(spectra: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
-    """Make frames of one-sided spectra, slide each to fit the sum so far, and add (mfcc.py:157-205).
+def _frame_size(settings: Settings) -> int:
+    return settings.n_fft if settings.inversion_frame == "whole" else settings.n_fft // 2
+
+
+def _weight(count: int, settings: Settings) -> np.ndarray:
+    """Return the sum of all windows, of shape ``(n_frames * hop_length + size,)``, which is divided by."""
+    size = _frame_size(settings)
+    window = hamming(size)
+    weight = np.zeros(count * settings.hop_length + size)
+    for start in range(0, count * settings.hop_length, settings.hop_length):
+        weight[start : start + size] += window
+    return weight + 1e-6
+
+
+def _overlap_add(frames: np.ndarray, weight: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """Slide each frame to fit the sum of those before it, and add (mfcc.py:157-205).
 
     Parameters
     ----------
-    spectra : np.ndarray
-        One-sided spectra of shape ``(n_frames, n_bins + 1)``.
+    frames : np.ndarray
+        Inverse transforms of shape ``(n_frames, n_fft)``.
+    weight : np.ndarray
+        As :func:`_weight` returns it, of shape ``(n_frames * hop_length + size,)``.
     settings : Settings
         ``inversion_reversal``, ``inversion_alignment``, ``inversion_frame``.
 
     Returns
     -------
     tuple of np.ndarray
-        The samples ``(n_frames * hop_length + size,)`` and the slides ``(n_frames - 1,)``, in samples.
+        The samples, of the shape of `weight`, and the slides ``(n_frames - 1,)`` in samples.
     """
-    import scipy.fft
-
-    hop = settings.hop_length
-    frames = scipy.fft.irfft(spectra, settings.n_fft, axis=1)
+    hop, size = settings.hop_length, _frame_size(settings)
+    first = size // 2 - 1
     if settings.inversion_reversal:
         frames = frames[:, ::-1]
     if settings.inversion_frame == "whole":
         # An inverse transform is periodic: past its edges it goes on at the other end.
-        size = settings.n_fft
         first = size // 2
         frames = np.concatenate([frames[:, -first:], frames, frames[:, :first]], axis=1)
-    else:
-        size = settings.n_fft // 2
-        first = size // 2 - 1
     window = hamming(size)
-    wave = np.zeros(len(frames) * hop + size)
-    weight = np.full(len(wave), 1e-6)
+    wave = np.zeros(len(weight))
     offsets = np.zeros(len(frames) - 1, dtype=np.int64)
-    matcher = None
-    if settings.inversion_alignment:
-        overlap = size - hop if size > hop else hop
-        matcher = _Matcher(frames[:, first : first + overlap])
+    overlap = size - hop if size > hop else hop
+    matcher = _Matcher(frames[:, first : first + overlap], settings) if settings.inversion_alignment else None
     for index, frame in enumerate(frames):
         start = index * hop
         begin = first
@@ -148,7 +175,6 @@ def _synthesise(spectra: np.ndarray, settings: Settings) -> tuple[np.ndarray, np
             offsets[index - 1] = offset
             begin -= offset
         wave[start : start + size] += window * frame[begin : begin + size]
-        weight[start : start + size] += window
     return wave / weight, offsets
 
 
@@ -163,48 +189,55 @@ class _Matcher:
     ----------
     parts : np.ndarray
         The part of each frame that is matched, of shape ``(n_frames, length)``.
+    settings : Settings
+        ``threads``.
     """
 
-    def __init__(self, parts: np.ndarray) -> None:
+    def __init__(self, parts: np.ndarray, settings: Settings) -> None:
         import scipy.fft
 
-        self._fft = scipy.fft
-        self._parts = (parts - parts.mean(axis=1, keepdims=True)).astype(np.float32)
-        length = parts.shape[1]
+        count, length = parts.shape
+        # Positions half .. 2 length - 2 - half of the full convolution are kept.
         half = length // 2
-        # Position p of the full convolution is lag p - (length - 1); positions half .. 2 length - 2 - half are kept.
-        self._first = half
-        self._kept = 2 * length - 1 - 2 * half
-        # Long enough that no lag that is kept meets another one.
-        self._size = scipy.fft.next_fast_len(2 * length - 1 - half, real=True)
-        self._shift = length - 1 - half
-        self._spectra = scipy.fft.rfft(self._parts, self._size, axis=1).conj()
-        # Turning each frame's lags round so that the first kept one comes first.
-        angles = 2 * np.pi * self._shift * np.arange(self._spectra.shape[1]) / self._size
-        self._spectra *= np.exp(-1j * angles).astype(np.complex64)
-        self._norms = np.sqrt(np.einsum("ij,ij->i", self._parts, self._parts, dtype=np.float64))
+        self._kept = slice(half, 2 * length - 1 - half)
+        # Long enough that what is wrapped round meets only positions that are struck out; and even.
+        size = 2 * scipy.fft.next_fast_len(length - half // 2, real=True)
+        self._padded = np.zeros(size)
+        self._parts = np.empty((count, length), dtype=np.float32)
+        self._spectra = np.empty((count, size // 2 + 1), dtype=np.complex128)
+
+        def work(rows: slice) -> None:
+            block = (parts[rows] - parts[rows].mean(axis=1, keepdims=True)).astype(np.float32)
+            self._parts[rows] = block
+            self._spectra[rows] = scipy.fft.rfft(block[:, ::-1].astype(np.float64), size, axis=1)
+
+        by_rows(work, count, settings)
+        squares = np.einsum("ij,ij->i", self._parts, self._parts, dtype=np.float64)
+        self._doubts = (_DOUBT * np.sqrt(squares)).tolist()
 
     def offset(self, done: np.ndarray, index: int) -> int:
         """Return the slide of frame `index` against `done`, the sum so far, of shape ``(length,)``."""
         length = len(done)
         x1 = (done - done.mean()).astype(np.float32)
-        spectrum = self._fft.rfft(x1, self._size)
+        self._padded[:length] = x1
+        # numpy's transforms of one row take less time than scipy's, which are made for many.
+        spectrum = np.fft.rfft(self._padded)
         spectrum *= self._spectra[index]
-        lags = self._fft.irfft(spectrum, self._size)[: self._kept]
-        best = lags.argmax()
-        doubt = _DOUBT * float(np.sqrt(np.dot(x1, x1))) * self._norms[index]
-        near = np.flatnonzero(lags >= lags[best] - doubt)
-        if len(near) > 1 or doubt < 1e-30:
-            best = self._exact(x1, self._parts[index], near, doubt)
-        return int(best) + self._first - length
+        lags = np.fft.irfft(spectrum)[self._kept]
+        best = int(lags.argmax())
+        doubt = self._doubts[index] * math.sqrt(np.dot(x1, x1))
+        close = lags >= lags[best] - doubt
+        if np.count_nonzero(close) > 1 or doubt < 1e-30:
+            best = self._exact(x1, self._parts[index], np.flatnonzero(close), doubt)
+        return best + self._kept.start - length
 
-    def _exact(self, x1: np.ndarray, x2: np.ndarray, near: np.ndarray, doubt: float) -> int:
+    def _exact(self, x1: np.ndarray, x2: np.ndarray, close: np.ndarray, doubt: float) -> int:
         """Return the first best of some kept lags, summed as the authors do."""
-        if len(near) > _FEW_LAGS or doubt < 1e-30:
-            lags = np.convolve(x1, x2[::-1])[self._first : self._first + self._kept]
-            return int(lags.argmax())
+        if len(close) > _FEW_LAGS or doubt < 1e-30:
+            return int(np.convolve(x1, x2[::-1])[self._kept].argmax())
         length = len(x1)
-        sums = []
-        for lag in near + self._first - (length - 1):
-            sums.append(np.dot(x1[max(0, lag) : length + min(0, lag)], x2[max(0, -lag) : length - max(0, lag)]))
-        return int(near[int(np.argmax(sums))])
+        sums = [
+            np.dot(x1[max(0, lag) : length + min(0, lag)], x2[max(0, -lag) : length - max(0, lag)])
+            for lag in close + self._kept.start - (length - 1)
+        ]
+        return int(close[int(np.argmax(sums))])

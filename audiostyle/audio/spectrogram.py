@@ -4,12 +4,18 @@ A log spectrogram has one row per frame of time and one column per frequency; a 
 turned over, one row per mel filter and one column per time, as the network sees it.
 """
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from audiostyle.errors import InputError
 from audiostyle.settings import Settings
 
 __all__ = [
+    "by_rows",
+    "framed",
     "from_mel",
     "hamming",
     "image_shape",
@@ -20,7 +26,7 @@ __all__ = [
     "to_mel",
 ]
 
-_FRAMES_AT_ONCE = 2048
+_ROWS = 32
 
 
 def hamming(size: int) -> np.ndarray:
@@ -56,18 +62,45 @@ def stft(samples: np.ndarray, settings: Settings, count: int) -> np.ndarray:
     np.ndarray
         complex128 of shape ``(count, n_fft // 2 + 1)``.
     """
+    spectra = np.empty((count, settings.n_fft // 2 + 1), dtype=np.complex128)
+    analyse = framed(samples, settings, count)
+
+    def work(rows: slice) -> None:
+        spectra[rows] = analyse(rows)
+
+    by_rows(work, count, settings)
+    return spectra
+
+
+def framed(samples: np.ndarray, settings: Settings, count: int) -> Callable[[slice], np.ndarray]:
+    """Return a function that gives any rows of :func:`stft`, of shape ``(n_rows, n_fft // 2 + 1)``."""
     import scipy.fft
 
     size, hop = settings.n_fft, settings.hop_length
     padded = np.zeros(max(len(samples), (count - 1) * hop + size))
     padded[: len(samples)] = samples - np.mean(samples)
     windows = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
-    spectra = np.empty((count, size // 2 + 1), dtype=np.complex128)
     window = hamming(size)
-    for start in range(0, count, _FRAMES_AT_ONCE):
-        stop = min(start + _FRAMES_AT_ONCE, count)
-        spectra[start:stop] = scipy.fft.rfft(windows[start:stop] * window, axis=1, overwrite_x=True)
-    return spectra
+    return lambda rows: scipy.fft.rfft(windows[rows] * window, axis=1, overwrite_x=True)
+
+
+def by_rows(work: Callable[[slice], None], count: int, settings: Settings) -> None:
+    """Call `work` on a few of `count` rows at a time, which fit into the cache, in several threads.
+
+    Parameters
+    ----------
+    work : callable
+        Takes a slice of rows; it must touch no others.
+    count : int
+        Number of rows.
+    settings : Settings
+        ``threads``; the result does not depend on it.
+    """
+    blocks = [slice(start, min(start + _ROWS, count)) for start in range(0, count, _ROWS)]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ThreadPoolExecutor(min(settings.threads or cores, cores)) as pool:
+        for _ in pool.map(work, blocks):
+            pass
 
 
 def log_spectrogram(samples: np.ndarray, settings: Settings) -> np.ndarray:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from audiostyle.audio.inversion import _Matcher, _synthesise, invert
+from audiostyle.audio.inversion import _Matcher, _overlap_add, _weight, invert
 from audiostyle.audio.quality import spectral_convergence
 from audiostyle.audio.spectrogram import hamming, log_spectrogram, stft
 from audiostyle.image import tensor_to_values
@@ -147,10 +147,14 @@ def test_every_slide_is_the_literal_one(length: int, seed: int, period: int, lev
     rows = rs.randint(0, levels, (6, length)) / 7.0
     if period:
         rows = np.ascontiguousarray(rows[:, np.arange(length) % min(period, length)])
-    matcher = _Matcher(rows)
+    matcher = _Matcher(rows, SMALL)
     for index, row in enumerate(rows):
         done = rows[index - 1] if seed % 2 else rs.randint(0, levels, length) / 3.0
         assert matcher.offset(done, index) == literal_slide(done, row)
+
+
+def synthesise(spectra: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    return _overlap_add(np.fft.irfft(spectra), _weight(len(spectra), settings), settings)
 
 
 def test_true_phases_need_no_reversal_and_no_sliding() -> None:
@@ -160,7 +164,7 @@ def test_true_phases_need_no_reversal_and_no_sliding() -> None:
     spectra = stft(sound, settings, 200)
 
     def correlation(changes: dict[str, bool]) -> float:
-        wave, _ = _synthesise(spectra, dataclasses.replace(settings, **changes))
+        wave, _ = synthesise(spectra, dataclasses.replace(settings, **changes))
         # The middle of frame i, samples i * hop + 511 onwards, is put at i * hop.
         made, wanted = wave[1000:20000], sound[1511:20511]
         return float(np.corrcoef(made, wanted)[0, 1])
@@ -172,7 +176,7 @@ def test_true_phases_need_no_reversal_and_no_sliding() -> None:
 
 def test_whole_frames_need_no_shift() -> None:
     sound = sounds(22050, 0.5)["music"]
-    wave, slides = _synthesise(stft(sound, TEXTBOOK, 500), TEXTBOOK)
+    wave, slides = synthesise(stft(sound, TEXTBOOK, 500), TEXTBOOK)
     assert not slides.any()
     assert np.corrcoef(wave[300:7000], sound[300:7000])[0, 1] > 0.9999999
 
@@ -206,7 +210,7 @@ def test_sliding_of_whole_frames_goes_round() -> None:
     row = np.random.RandomState(5).standard_normal(256)
     later = np.roll(row, -64)
     spectra = np.fft.rfft(np.stack([row, np.roll(later, 20)]))
-    _, slides = _synthesise(spectra, settings)
+    _, slides = synthesise(spectra, settings)
     # The authors subtract the length, where a lag counts from the length less one.
     assert slides[0] == -21
 
@@ -225,6 +229,12 @@ def test_silent_floor_gives_silence_where_the_spectrogram_is_at_its_floor() -> N
 def test_all_silent_spectrogram_gives_finite_silence(inversion: str) -> None:
     settings = dataclasses.replace(SMALL, inversion_floor="silent", inversion=inversion, inversion_iterations=2)
     assert not invert(np.full((20, 128), -4.0), settings).any()
+
+
+def test_number_of_threads_changes_nothing() -> None:
+    log_spec = log_spectrogram(sounds(22050, 0.5)["music"], SMALL)
+    one, many = (invert(log_spec, dataclasses.replace(SMALL, threads=threads)) for threads in (1, 8))
+    np.testing.assert_array_equal(one, many)
 
 
 @pytest.mark.parametrize("hop", [16, 31, 127, 128])

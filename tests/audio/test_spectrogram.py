@@ -132,7 +132,7 @@ def test_stft_pads_with_silence_past_the_end() -> None:
 def test_many_frames_are_the_same_as_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     sound = np.random.RandomState(1).standard_normal(9000)
     whole = stft(sound, SMALL, 100)
-    monkeypatch.setattr("audiostyle.audio.spectrogram._FRAMES_AT_ONCE", 7)
+    monkeypatch.setattr("audiostyle.audio.spectrogram._ROWS", 7)
     np.testing.assert_array_equal(stft(sound, SMALL, 100), whole)
 
 
