@@ -12,7 +12,7 @@ from audiostyle.errors import AudioStyleError
 __all__ = ["main"]
 
 # Subcommand modules, in the order that --help shows them; each has add_parser(subparsers).
-_COMMANDS = ("transfer", "demo", "weights", "evaluate", "doctor")
+_COMMANDS = ("transfer", "demo", "weights", "stages", "compare", "evaluate", "doctor")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
