@@ -297,7 +297,10 @@ class Settings:
                 f"The recorded settings have {', '.join(unknown)}, which this version does not know; use the version "
                 "that made them."
             )
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in record.items()})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in record.items()
+        }
+        return cls(**values)
 
     def with_text(self, assignments: dict[str, str]) -> "Settings":
         """Return a copy with fields set from text, as ``--set name=value`` gives them.
@@ -342,8 +345,8 @@ def _check(field: Any, value: Any) -> None:
     elif isinstance(field.default, (int, float)):
         whole = isinstance(field.default, int)
         kinds = (int,) if whole else (int, float)
-        fine = isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
-        fine = fine and meta["low"] <= value <= meta["high"]
+        # A NaN is in no range, and a whole number too large for a float can still be compared.
+        fine = isinstance(value, kinds) and not isinstance(value, bool) and meta["low"] <= value <= meta["high"]
         expected = f"a {'whole ' if whole else ''}number from {meta['low']:g} to {meta['high']:g}"
     else:
         fine, expected = isinstance(value, str) and value != "", "a name"

@@ -8,7 +8,7 @@ Everything a user can get wrong is checked before the network is built.  What ha
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -142,10 +142,14 @@ def run_transfer(
             description["machine"]["kernels"] = convolution.description
             height, width = content.tensor.shape[2:]
             start = start_image(height, width, settings)
-            archive, archived = _open_archive(folder, request, description, start)
+            old = _open_archive(folder, request, description) if request.resume else None
+            if old is None:
+                _require_space(folder, start, settings)
         reporter.stage("Building the network")
         with watch.stage("network"):
             objective = build(content.tensor, style.tensor, weights, settings)
+        # Made only now: what the network refuses leaves no archive, and an old run as it was.
+        archive, archived = old or (_make_archive(folder, description, start, objective.weights, settings), None)
         descent = Descent(objective, start, archive, archived, reporter, interruption)
         failure = None
         try:
@@ -171,19 +175,31 @@ def run_transfer(
     )
 
 
-def _open_archive(
-    folder: RunFolder, request: Request, description: dict[str, Any], start: np.ndarray
-) -> tuple[Archive, ArchivedRun | None]:
-    """Return the archive to write to, and what is in it already."""
+def _open_archive(folder: RunFolder, request: Request, description: dict[str, Any]) -> tuple[Archive, ArchivedRun]:
+    settings = request.settings
+    return Archive.resume(folder, description, rounds=settings.rounds, max_evaluations=settings.max_evaluations)
+
+
+def _require_space(folder: RunFolder, start: np.ndarray, settings: Settings) -> None:
+    """Find out before the long part that the disk is too small for it."""
     from audiostyle.network.objective import loss_weights
 
-    rounds, most = request.settings.rounds, request.settings.max_evaluations
-    if request.resume:
-        return Archive.resume(folder, description, rounds=rounds, max_evaluations=most)
-    parts = tuple(loss_weights(request.settings))
     height, width = start.shape[2:]
-    folder.require_space(archive_size(height, width, rounds, most, parts) + _RESULTS_SIZE)
-    return Archive.create(folder, description, start, rounds=rounds, max_evaluations=most, parts=parts), None
+    size = archive_size(height, width, settings.rounds, settings.max_evaluations, tuple(loss_weights(settings)))
+    folder.require_space(size + _RESULTS_SIZE)
+
+
+def _make_archive(
+    folder: RunFolder, description: dict[str, Any], start: np.ndarray, parts: Iterable[str], settings: Settings
+) -> Archive:
+    return Archive.create(
+        folder,
+        description,
+        start,
+        rounds=settings.rounds,
+        max_evaluations=settings.max_evaluations,
+        parts=tuple(parts),
+    )
 
 
 def _plan(request: Request, content: Prepared, weights: Weights) -> list[str]:
