@@ -35,6 +35,7 @@ RUN_FILES = (
 )
 _LOCK = ".audiostyle-lock"
 _PART = ".audiostyle-part-"
+_LOCK_ATTEMPTS = 100
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -235,7 +236,8 @@ class RunFolder:
     def _acquire(self) -> None:
         """Lock the folder, or say that another run has it."""
         path = self.path / _LOCK
-        while True:
+        busy = InputError(f"Another run is writing to {shown(self.path)}; wait for it to end, or give another folder.")
+        for _ in range(_LOCK_ATTEMPTS):
             lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -243,15 +245,15 @@ class RunFolder:
                 # name is free, or somebody else's, and the lock we got is worth nothing.
                 if _same_file(os.fstat(lock), path):
                     break
-                os.close(lock)
             except BlockingIOError:
                 os.close(lock)
-                raise InputError(
-                    f"Another run is writing to {shown(self.path)}; wait for it to end, or give another folder."
-                ) from None
+                raise busy from None
             except BaseException:
                 os.close(lock)
                 raise
+            os.close(lock)
+        else:
+            raise busy
         self._lock = lock
         here = os.stat(self.path)
         self._identity = here.st_dev, here.st_ino

@@ -313,6 +313,24 @@ class TestWhenTheSystemRefuses:
         assert b"file-size limit" in said
         assert os.listdir(tmp_path) == []
 
+    def test_the_hdf5_library_never_meets_a_full_disk(self, tmp_path: Path, monkeypatch, description: dict) -> None:
+        def refuse(*arguments: Any) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(os, "posix_fallocate", refuse)
+        monkeypatch.setattr(h5py, "File", None)
+        with pytest.raises(RunError, match="disk is full"), RunFolder(tmp_path) as folder:
+            Archive.create(folder, description, START)
+        assert os.listdir(tmp_path) == []
+
+    def test_but_if_it_does_its_words_are_understood(self, tmp_path: Path, monkeypatch, description: dict) -> None:
+        def refuse(*arguments: Any, **keywords: Any) -> None:
+            raise RuntimeError("Can't decrement id ref count (unable to extend file properly, errno = 28, ...)")
+
+        monkeypatch.setattr(h5py, "File", refuse)
+        with pytest.raises(RunError, match="disk is full"), RunFolder(tmp_path) as folder:
+            Archive.create(folder, description, START)
+
     def test_or_when_the_archive_has_to_grow(self, tmp_path: Path, in_child, finished_round, description: dict) -> None:
         rounds = [finished_round(index, shape=(96, 50)) for index in range(1, 9)]
 

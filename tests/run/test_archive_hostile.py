@@ -253,6 +253,15 @@ class TestSealedByAnEnemy:
         os.truncate(path, 2**42)
         assert "contradicts itself" in refused(path)
 
+    def test_a_sparse_image_that_fills_no_disk_but_would_fill_the_memory(self, tmp_path: Path, good: bytes) -> None:
+        header, end = header_of(good), len(good)
+        header.update(height=2**15, width=2**15, rounds=1, size=end + 2 * 12 * 2**30)
+        header["offsets"].update(start_image=end, images=end + 12 * 2**30)
+        path = tmp_path / "run.h5"
+        path.write_bytes(with_header(good, header))
+        os.truncate(path, header["size"])
+        assert "contradicts itself" in refused(path)
+
 
 def _flip(chance: random.Random, data: bytearray) -> None:
     data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)

@@ -214,6 +214,11 @@ class TestLock:
             assert len(calls) == 2
             assert lock.exists()
 
+    def test_a_lock_file_that_is_removed_again_and_again(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("audiostyle.run.folder._same_file", lambda found, path: False)
+        with pytest.raises(InputError, match="Another run"), RunFolder(tmp_path):
+            pass
+
 
 class TestOverwrite:
     def test_the_old_run_stays_until_the_new_one_starts(self, tmp_path: Path) -> None:
