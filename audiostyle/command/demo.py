@@ -87,7 +87,7 @@ def _what_next(output: Path) -> str:
         f"""
         Hear:  {clips / "rock.wav"} (content), {clips / "reggae.wav"} (style), {output / "output.wav"} (the result)
         See:   {output / "mel.png"}, {output / "row_autocorrelation.png"} (rhythm), {output / "losses.png"}
-        Next:  your own clips, 10 s of each, still with the random network (some tens of minutes on two cores):
+        Next:  your own clips, 10 s of each, still with the random network (it says at the start how long it takes):
                  {python} run_transfer.py CONTENT.wav STYLE.wav --rowac --colac --weights random -o out
                the paper's sound needs the ImageNet weights: vgg19_weights/README.md says how to get them; then
                leave --weights random out.  {python} run_transfer.py --help shows everything else."""
