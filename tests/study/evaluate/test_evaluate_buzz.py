@@ -55,6 +55,13 @@ def test_stuck_rows_are_counted_and_the_worst_is_named() -> None:
     assert buzz.variation_ratio(mel, 45, -4.0) < 0.3
 
 
+def test_a_row_counts_as_stuck_from_3_decibels_on() -> None:
+    mel = np.full((40, 50), -2.0)
+    mel[10] += 2.9 / 20
+    mel[30] += 3.1 / 20
+    assert buzz.stuck_rows(mel) == (pytest.approx(3.1), 1, 30)
+
+
 def test_a_row_that_is_loud_half_the_time_is_not_stuck() -> None:
     mel = music()
     mel[45, ::2] = -0.2

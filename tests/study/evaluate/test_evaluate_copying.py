@@ -52,6 +52,21 @@ def test_a_collage_is_found_by_its_pieces() -> None:
     assert copying.patch_copy(noise(12, 860, seed=2), style, COLUMN) < 0.2
 
 
+def test_one_copied_second_of_ten_is_not_a_collage() -> None:
+    style, output = noise(12, 860), noise(12, 860, seed=2)
+    nothing = copying.patch_copy(output, style, COLUMN)
+    output[:, :86] = style[:, 300:386]
+    one = copying.patch_copy(output, style, COLUMN)
+    assert one - nothing == pytest.approx((1 - nothing) / 10, abs=0.02)
+
+
+def test_the_same_colour_is_no_copy() -> None:
+    slope = np.linspace(-10, 10, 12)[:, None]
+    a, b = slope + noise(12, 300), slope + noise(12, 300, seed=3)
+    assert copying.picture_copy(a, b) < 0.2
+    assert copying.patch_copy(a, b, COLUMN) < 0.2
+
+
 def test_silence_is_no_copy() -> None:
     assert copying.waveform_copy(np.zeros(100), noise(100)) == 0
 

@@ -85,6 +85,11 @@ def test_unrelated_pictures_overlap_by_chance() -> None:
     assert 0.2 < np.mean(ranks) < 0.8
 
 
+def test_pictures_that_do_not_change_overlap_no_more_than_at_other_times() -> None:
+    still = np.repeat(np.linspace(-1, -3, 20)[:, None], 400, axis=1)
+    assert overlap.bright_overlap(still, still, COLUMN) == (1, 1, 0)
+
+
 def test_short_pictures_have_no_level_of_chance() -> None:
     value, chance, rank = overlap.bright_overlap(picture(0, 100), picture(1, 100), COLUMN)
     assert 0 <= value <= 1
