@@ -1,0 +1,142 @@
+"""Real runs that are killed (SIGKILL) at random moments and resumed end as if nothing had happened (T16)."""
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audiostyle.demo.clips import write_clips
+from audiostyle.run.archive import Archive
+
+ROOT = Path(__file__).resolve().parents[2]
+SHORT = ["--duration", "0.5", "--max-evaluations", "8", "--rowac", "--weights", "random", "--iterations", "9"]
+ROUNDS = 8
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    return [os.fspath(path) for path in write_clips(tmp_path_factory.mktemp("clips"), 1.0)]
+
+
+def begin(*arguments, **options):
+    command = [sys.executable, os.fspath(ROOT / "run_transfer.py"), *map(os.fspath, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def finish(*arguments, **options):
+    process = begin(*arguments, **options)
+    output, errors = process.communicate(timeout=600)
+    return process.returncode, output, errors
+
+
+@pytest.fixture(scope="module")
+def undisturbed(clips, tmp_path_factory):
+    """A run that nobody killed, and the seconds of its descent."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "out"
+    status, _, errors = finish(*clips, *SHORT, "-o", folder)
+    assert status == 0, errors
+    return folder, json.loads((folder / "run.json").read_text())["seconds"]
+
+
+def kill_and_resume(kills, clips, undisturbed, out, seed):
+    """Kill a run `kills` times, going on each time with what is there; then let it end and compare."""
+    expected, seconds = undisturbed
+    moments = random.Random(seed)
+    rounds_seen = []
+    for _ in range(kills):
+        resumable = (out / "run.h5").exists()
+        if resumable and len(Archive.read(out / "run.h5").rounds) == ROUNDS:
+            for file in out.iterdir():  # done: begin again, so that the kills that are left hit something
+                file.unlink()
+            resumable = False
+        process = begin(*(["--resume", out] if resumable else [*clips, *SHORT, "-o", out]))
+        # Half of them while it starts and compiles, half while it descends and writes its results.
+        if moments.random() < 0.5:
+            time.sleep(moments.uniform(0, seconds["total"] - seconds["descent"]))
+        else:
+            for line in process.stdout:
+                if line.startswith("Descending"):
+                    break
+            time.sleep(moments.uniform(0, seconds["descent"] + seconds["results"]))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if (out / "run.h5").exists():
+            rounds_seen.append(len(Archive.read(out / "run.h5").rounds))
+    resumable = (out / "run.h5").exists()
+    status, _, errors = finish(*(["--resume", out] if resumable else [*clips, *SHORT, "-o", out]))
+    assert status == 0, errors
+    ours, theirs = Archive.read(out / "run.h5"), Archive.read(expected / "run.h5")
+    assert len(ours.rounds) == len(theirs.rounds) == ROUNDS
+    for one, other in zip(ours.rounds, theirs.rounds, strict=True):
+        np.testing.assert_array_equal(one.image, other.image)
+        assert (one.total, one.evaluations, one.message) == (other.total, other.evaluations, other.message)
+    for name in ("output.wav", "mel.png", "row_autocorrelation.png"):
+        assert (out / name).read_bytes() == (expected / name).read_bytes()
+    assert not [name for name in os.listdir(out) if name.startswith(".audiostyle")]
+    return rounds_seen
+
+
+def test_two_kills_change_nothing(clips, undisturbed, tmp_path):
+    kill_and_resume(2, clips, undisturbed, tmp_path / "out", seed=1)
+
+
+@pytest.mark.slow
+def test_thirty_kills_change_nothing(clips, undisturbed, tmp_path):
+    seen = kill_and_resume(30, clips, undisturbed, tmp_path / "out", seed=2)
+    assert len(set(seen)) > 3, f"the kills hit too few different moments: {seen}"
+
+
+def limited(size):
+    """Let a process write files of at most `size` bytes, as a full disk or ``ulimit -f`` would."""
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return limit
+
+
+def test_no_room_is_found_before_the_long_part(clips, tmp_path):
+    status, output, errors = finish(*clips, *SHORT, "-o", tmp_path / "out", preexec_fn=limited(2**20))
+    assert status in (1, 2)
+    assert "Descending" not in output
+    assert errors.splitlines()[-1].startswith("audiostyle: ")
+    assert "Traceback" not in errors
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_vanishes_is_a_sentence(clips, tmp_path):
+    out = tmp_path / "out"
+    process = begin(*clips, *SHORT, "-o", out)
+    for line in process.stdout:
+        if line.startswith("round 1/"):
+            break
+    out.rename(tmp_path / "moved")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 1, errors
+    assert errors.splitlines()[-1].startswith("audiostyle: ")
+    assert "Traceback" not in errors
+    assert len(Archive.read(tmp_path / "moved" / "run.h5").rounds) >= 1
+
+
+def test_a_second_run_in_the_same_folder_refuses(clips, tmp_path):
+    out = tmp_path / "out"
+    first = begin(*clips, *SHORT, "-o", out)
+    for line in first.stdout:
+        if line.startswith("Building"):
+            break
+    status, _, errors = finish(*clips, *SHORT, "-o", out, "--overwrite")
+    assert status == 2
+    assert "Another run" in errors.splitlines()[-1]
+    first.kill()
+    first.communicate()
+    status, _, errors = finish(*clips, *SHORT, "--iterations", "1", "-o", out, "--overwrite")
+    assert status == 0, errors
