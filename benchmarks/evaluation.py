@@ -1,0 +1,103 @@
+"""Seconds of one evaluation, all loss parts and their gradient, side by side: oneDNN, CorrMM and PyTorch.
+
+::
+
+    .venv/bin/python -m benchmarks.evaluation --repeat 10 --torch /tmp/torchvenv/bin/python
+
+``--torch`` names the interpreter of an environment with PyTorch; see ``benchmarks/pytorch_peer.py``.  The rivals
+take turns for some rounds, because other work on the machine changes from minute to minute; the least time of
+each counts, and the median stands beside it.  All are given the same weights and images, and their losses and
+gradients' norms are printed, to show that they do the same work.
+"""
+
+import argparse
+import dataclasses
+import json
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from audiostyle.network.start import start_theano
+from audiostyle.settings import Settings
+from audiostyle.weights.random_network import he_network
+
+
+def images(height, width):
+    """Something like two pictures of sound, and noise as a transfer starts from."""
+    random = np.random.RandomState(0)
+    rows = np.linspace(0, 1, height)[:, None]
+    pictures = []
+    for rate in (0.11, 0.07):
+        columns = np.sin(rate * np.arange(width))[None, :]
+        grey = 128 + 60 * columns * np.sin(7 * rows) + random.uniform(-40, 40, (height, width))
+        pictures.append((grey[None, None] - np.array([104, 117, 123])[:, None, None]).astype("float32"))
+    return (*pictures, random.uniform(-128, 128, (1, 3, height, width)).astype("float32"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeat", type=int, default=10, help="evaluations per round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--height", type=int, default=96)
+    parser.add_argument("--width", type=int, default=854)
+    parser.add_argument("--threads", type=int, default=0, help="0: all cores")
+    parser.add_argument("--ac-layers", default="input")
+    parser.add_argument("--without-ac", action="store_true", help="no row and column autocorrelation")
+    parser.add_argument("--convolutions", default="onednn,corrmm")
+    parser.add_argument("--torch", help="Python interpreter that has PyTorch")
+    options = parser.parse_args()
+    start_theano(threads=options.threads)
+    from audiostyle.network.objective import Objective
+
+    content, style, image = images(options.height, options.width)
+    parameters = he_network(0)
+    parameters[0] /= np.float32(32)  # so that no term hides the others
+    base = Settings(
+        rowac=not options.without_ac,
+        colac=not options.without_ac,
+        threads=options.threads,
+        ac_layers=tuple(options.ac_layers.split(",")),
+    )
+    rivals = {}
+    for name in options.convolutions.split(","):
+        start = time.perf_counter()
+        objective = Objective(content, style, parameters, dataclasses.replace(base, convolution=name))
+        print(f"{name}: {objective.convolution.description}; compiled in {time.perf_counter() - start:.1f} s")
+        rivals[name] = objective
+    seconds = {name: [] for name in rivals}
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        tensors = Path(folder) / "tensors.npz"
+        arrays = {f"{'Wb'[i % 2]}{i // 2 + 1}": array for i, array in enumerate(parameters[:26])}
+        np.savez(tensors, content=content, style=style, image=image, **arrays)
+        for _ in range(options.rounds):
+            for name, objective in rivals.items():
+                objective(image)
+                for _ in range(options.repeat):
+                    start = time.perf_counter()
+                    _, total, gradient = objective(image)
+                    seconds[name].append(time.perf_counter() - start)
+                found[name] = total, float(np.linalg.norm(gradient.astype("float64")))
+            if options.torch:
+                peer = Path(__file__).with_name("pytorch_peer.py")
+                command = [options.torch, str(peer), str(tensors), f"--repeat={options.repeat + 1}"]
+                done = subprocess.run(
+                    [*command, f"--threads={options.threads}"], capture_output=True, text=True, check=True
+                )
+                result = json.loads(done.stdout.splitlines()[-1])
+                seconds.setdefault("PyTorch " + result["torch"], []).extend(result["seconds"][1:])
+                found["PyTorch " + result["torch"]] = result["loss"], result["gradient_norm"]
+    least = {name: min(times) for name, times in seconds.items()}
+    print("\n| | least ms | median ms | times the first | loss | gradient's norm |\n|---|---|---|---|---|---|")
+    first = next(iter(least.values()))
+    for name, times in seconds.items():
+        loss, norm = found[name]
+        cells = f"{1e3 * least[name]:.0f} | {1e3 * np.median(times):.0f} | {least[name] / first:.2f}"
+        print(f"| {name} | {cells} | {loss:.8g} | {norm:.6g} |")
+
+
+if __name__ == "__main__":
+    main()
