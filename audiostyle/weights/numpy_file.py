@@ -14,13 +14,13 @@ from audiostyle.weights.parameters import Found, assemble, layer_of, maps_first
 from audiostyle.weights.unpickler import unpickle
 from audiostyle.weights.zip_file import Archive
 
-__all__ = ["NPY_MAGIC", "read_npy", "read_npz"]
+__all__ = ["MAX_MEMBER_BYTES", "NPY_MAGIC", "read_array", "read_npy", "read_npz"]
 
 NPY_MAGIC = b"\x93NUMPY"
 
 _MAX_HEADER = 10_000
 # The largest layer that is read, conv4_2, as float64.
-_MAX_ARRAY_BYTES = 512 * 512 * 9 * 8
+MAX_MEMBER_BYTES = 512 * 512 * 9 * 8 + _MAX_HEADER
 
 # conv1_1_W, conv1_1/b, conv1_1.weight, conv1_1_weights:0, block1_conv1_W_1:0, conv1_1_0 (Caffe's first blob) ...
 _KEY = re.compile(
@@ -58,8 +58,8 @@ def read_npz(archive: Archive, where: str) -> Found:
             continue
         if key in found:
             raise InputError(f"{where} has {key} twice; use an unchanged file of VGG-19.")
-        data = archive.read(member, _MAX_ARRAY_BYTES + _MAX_HEADER)
-        found[key] = maps_first(_array(data, f"{where}, member {name[:80]!a},"))
+        data = archive.read(member, MAX_MEMBER_BYTES)
+        found[key] = maps_first(read_array(data, f"{where}, member {name[:80]!a},"))
     return Found("numpy .npz", assemble(found, others, where))
 
 
@@ -110,8 +110,14 @@ def _pair(value: Any, where: str) -> tuple[Any, Any]:
     raise InputError(f"{where} is no pair of kernels and biases; use an unchanged file of VGG-19.")
 
 
-def _array(data: bytes, where: str) -> npt.NDArray[Any]:
-    """Return the array of one ``.npy`` member, whose length must be what its header says."""
+def read_array(data: bytes, where: str) -> npt.NDArray[Any]:
+    """Return the array of one ``.npy`` member, whose length must be what its header says.
+
+    Raises
+    ------
+    InputError
+        If it is damaged or holds anything but numbers.
+    """
     descr, fortran, shape, start = _header(data, where)
     if not isinstance(descr, str) or not re.fullmatch(r"[<>|=]?[fiu][1248]", descr):
         raise InputError(f"{where} is no array of numbers; use an unchanged file of VGG-19.")

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audiostyle.errors import InputError, RunError
-from audiostyle.weights.hdf5_file import OWN_FORMAT
+from audiostyle.weights.hdf5_file import MEANS, OWN_FORMAT
 from audiostyle.weights.layers import CONV_LAYERS
 from audiostyle.weights.parameters import arrays_sha256
 from audiostyle.weights.pickle_file import RECORD_KEY
@@ -91,14 +91,14 @@ def _write_hdf5(file: BinaryIO, arrays: _Arrays, record: Mapping[str, str], mean
     import h5py
 
     with h5py.File(file, "w") as target:
-        target.attrs["format"] = OWN_FORMAT
-        for key, value in record.items():
-            target.attrs[key] = value
+        for key, value in {"format": OWN_FORMAT, **record}.items():
+            # Of fixed length, which is simpler to read and harder to abuse.
+            target.attrs[key] = np.bytes_(value)
         for index, layer in enumerate(CONV_LAYERS):
             target[f"{layer.name}/W"] = arrays[2 * index]
             target[f"{layer.name}/b"] = arrays[2 * index + 1]
             if means is not None:
-                target[f"mean_activations/{layer.name}"] = means[layer.name]
+                target[f"{MEANS}/{layer.name}"] = means[layer.name]
 
 
 @contextlib.contextmanager

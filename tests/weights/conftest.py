@@ -168,7 +168,7 @@ def write_torch_legacy(path, arrays):
 
 def write_own_h5(path, arrays):
     with h5py.File(path, "w") as file:
-        file.attrs["format"] = "audiostyle vgg19 weights 1"
+        file.attrs["format"] = np.bytes_("audiostyle vgg19 weights 1")
         for name, kernels, biases in pairs(arrays):
             file[f"{name}/W"], file[f"{name}/b"] = kernels, biases
 

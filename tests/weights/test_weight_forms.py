@@ -14,7 +14,7 @@ from golden_weights import GOLDEN_SHA256, golden_weights, imagenet_raw
 
 from audiostyle.errors import InputError
 from audiostyle.settings import Settings
-from audiostyle.weights import load, matlab_file
+from audiostyle.weights import hdf5_file, load, matlab_file
 from audiostyle.weights.formats import parse
 from audiostyle.weights.identify import Activity, Orientation
 from audiostyle.weights.layers import parameter_shapes
@@ -266,13 +266,20 @@ class TestHostileContainers:
             file.create_dataset("block1_conv1/kernel:0", (2**20, 2**20), "f4", chunks=(1024, 1024))
         self.refused((tmp_path / "bomb").read_bytes(), "larger than any convolution")
 
-    def test_hdf5_chunk_unpacks_to_more_than_its_size(self, tmp_path):
+    def test_hdf5_chunk_unpacks_to_gigabytes(self, tmp_path):
+        packer = zlib.compressobj()
+        start = packer.compress(bytes(2**24)) + packer.flush(zlib.Z_FULL_FLUSH)
+        again = packer.compress(bytes(2**24)) + packer.flush(zlib.Z_FULL_FLUSH)
         with h5py.File(tmp_path / "bomb", "w") as file:
-            dataset = file.create_dataset(
-                "block1_conv1/kernel:0", (3, 3, 3, 64), "f4", chunks=(3, 3, 3, 64), compression="gzip"
-            )
-            dataset.id.write_direct_chunk((0, 0, 0, 0), zlib.compress(bytes(2**26)))
-        self.refused((tmp_path / "bomb").read_bytes(), "does not unpack to its size")
+            shape = (3, 3, 3, 64)
+            dataset = file.create_dataset("block1_conv1/kernel:0", shape, "f4", chunks=shape, compression="gzip")
+            dataset.id.write_direct_chunk((0, 0, 0, 0), start + again * 200)
+        self.refused((tmp_path / "bomb").read_bytes(), "HDF5 file, but not a readable one")
+
+    def test_hdf5_library_that_never_ends_is_ended(self, monkeypatch):
+        # The child waits for the end of a pipe that is never closed: as good as a library that waits.
+        monkeypatch.setattr(hdf5_file, "_MAX_SECONDS", 0.01)
+        self.refused(b"\x89HDF\r\n\x1a\n", "takes for ever")
 
     @pytest.mark.parametrize("kind", ["external link", "soft link", "external data", "virtual"])
     def test_hdf5_refers_to_another_file(self, kind, tmp_path):
