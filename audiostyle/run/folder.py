@@ -130,7 +130,7 @@ class RunFolder:
     def require_space(self, size: int) -> None:
         """Check that files of `size` bytes in all have room, before the long part begins.
 
-        What :meth:`remove_previous` is going to remove counts as free.
+        A run that is being overwritten counts too: it stays until the new one has its archive.
 
         Raises
         ------
@@ -140,8 +140,6 @@ class RunFolder:
         try:
             disk = os.statvfs(self.path)
             free = disk.f_bavail * disk.f_frsize
-            if self.overwrite:
-                free += sum(os.lstat(file).st_blocks * 512 for file in self._existing())
         except OSError as error:
             raise RunError(f"The folder {shown(self.path)} cannot be examined: {reason(error)}.") from error
         if free < size:

@@ -120,7 +120,7 @@ def test_dying_at_every_call(
 
 
 @pytest.mark.usefixtures("no_waiting")
-@pytest.mark.parametrize("kills", [30, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [30, pytest.param(300, marks=pytest.mark.slow)])
 def test_dying_at_random_moments(tmp_path: Path, finished_round, description: dict, kills: int) -> None:
     chance = random.Random(kills)
     rounds = [finished_round(index, shape=(96, 400), evaluations=41) for index in range(1, 9)]

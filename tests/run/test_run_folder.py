@@ -316,15 +316,6 @@ class TestWhenTheSystemRefuses:
                 folder.require_space(2**60)
         assert "MB are free" in one_sentence(error)
 
-    def test_what_is_overwritten_counts_as_free(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        (tmp_path / "run.h5").write_bytes(b"x" * 100_000)
-        full = os.statvfs_result((4096, 4096, 1000, 0, 0, 0, 0, 0, 0, 255))
-        monkeypatch.setattr(os, "statvfs", lambda path: full)
-        with RunFolder(tmp_path, overwrite=True) as folder:
-            folder.require_space(90_000)
-            with pytest.raises(InputError):
-                folder.require_space(200_000)
-
     def test_a_file_size_limit_is_found_before(self, tmp_path: Path, in_child) -> None:
         def check(pipe: int) -> None:
             with RunFolder(tmp_path) as folder:
