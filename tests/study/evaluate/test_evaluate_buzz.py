@@ -106,8 +106,9 @@ def test_loudness_plays_no_part(gain: float) -> None:
     assert buzz.line_energy(gain * samples, 22050) == pytest.approx(buzz.line_energy(samples, 22050), rel=1e-9)
 
 
-def test_silence_has_no_line_energy() -> None:
+def test_silence_has_no_line_energy_and_gives_no_warning(recwarn: pytest.WarningsRecorder) -> None:
     assert np.isnan(buzz.line_energy(np.zeros(22050), 22050))
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize("shape", [(4, 9), (9,), (9, 0)])

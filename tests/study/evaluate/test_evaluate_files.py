@@ -37,6 +37,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory, clicks: Callable[..., np.nda
         ("content.wav", content, 22050),
         ("style.wav", style, 22050),
         ("same.wav", content, 22050),
+        ("exact.wav", style[:55125], 22050),
         ("short.wav", style[:40000], 22050),
         ("fast.flac", np.repeat(style, 2), 44100),
         ("stub.wav", style[:20000], 22050),
@@ -71,6 +72,8 @@ def test_the_scale_comes_first_and_outputs_follow_in_order(clips: Path) -> None:
 def test_what_was_cut_or_converted_is_said(clips: Path) -> None:
     found = measured(clips, "same.wav", "short.wav", "fast.flac", inversion=False)
     same, short, fast = found.rows[2:]
+    exact = measured(clips, "exact.wav", inversion=False).rows[2]
+    assert (exact.note, exact.seconds) == ("", 2.5)
     assert same.note == "3.000 s, cut to the first 2.5 s"
     assert short.note == "1.814 s, so content and style were cut to that from 2.5 s"
     assert fast.note == "44100 Hz, converted to 22050 Hz; 3.000 s, cut to the first 2.5 s"
