@@ -270,9 +270,13 @@ def _lag_step(layer: str, direction: str, settings: Settings) -> float:
         step = settings.sample_rate / settings.n_fft if spectrogram else 1.0
     if layer == "input":
         return step
-    # Each pooling halves the picture, and before the network the spectrogram was shrunk.
-    block = int(layer.removeprefix("conv").split("_")[0])
-    return step * 2 ** (block - 1) * (settings.spec_zoom if spectrogram else 1)
+    # Each pooling halves the picture, and before the network the spectrogram was shrunk (D6).
+    halvings = int(layer.removeprefix("conv").split("_")[0]) - 1
+    if spectrogram and settings.spec_zoom_axes == "both":
+        step *= settings.spec_zoom
+    elif spectrogram and direction == "row":
+        step *= settings.spec_zoom**2
+    return step * 2**halvings
 
 
 def _lag_label(direction: str, settings: Settings) -> str:

@@ -25,6 +25,7 @@ from audiostyle.settings import Settings
 
 MEL = Settings()
 SPECTROGRAM = Settings(representation="spectrogram")
+TIME_SHRUNK = Settings(representation="spectrogram", spec_zoom_axes="time", spec_orientation="time_columns")
 LAYERS = ("input", "conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 
 
@@ -168,6 +169,8 @@ class TestAutocorrelations:
             (MEL, "column", (96, 854), (96, 854), 96, "mel bands"),
             (SPECTROGRAM, "row", (1712, 1024), (856, 512), 1712 * 128 / 22050, "seconds"),
             (SPECTROGRAM, "column", (1712, 1024), (856, 512), 11025, "Hz"),
+            (TIME_SHRUNK, "row", (1024, 1712), (1024, 428), 1712 * 128 / 22050, "seconds"),
+            (TIME_SHRUNK, "column", (1024, 1712), (1024, 428), 11025, "Hz"),
             (Settings(representation="mfcc"), "column", (96, 854), (96, 854), 96, "cepstral"),
         ],
     )
