@@ -1,6 +1,7 @@
 """Python, the packages, the compiler and the compile cache."""
 
 import importlib.metadata
+import os
 import platform
 import shutil
 import subprocess
@@ -80,6 +81,13 @@ def _cache() -> Finding:
         text, _, remedy = str(error).rstrip(".").partition("; ")
         return Finding("compile cache", "problem", text, remedy)
     existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
+        return Finding(
+            "compile cache",
+            "problem",
+            f"{folder} cannot be written ({existing} is no folder that you may write to)",
+            "name a writable folder in the flag base_compiledir or in XDG_CACHE_HOME",
+        )
     free = shutil.disk_usage(existing).free / 2**30
     used = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20 if folder.is_dir() else 0
     text = f"{folder}, {used:.0f} MiB used, {free:.1f} GiB free"

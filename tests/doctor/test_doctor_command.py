@@ -1,0 +1,88 @@
+"""``python -m audiostyle doctor`` as a user runs it, on machines that lack something."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from stub_cuda.build import build_stub
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def doctor(*arguments, python=(sys.executable,), **environment):
+    return subprocess.run(
+        [*python, "-m", "audiostyle", "doctor", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def states(output):
+    """The state of each subject; indented lines go on with the one before."""
+    lines = [line for line in output.splitlines() if line.startswith(("ok ", "note ", "problem "))]
+    return {line[9:25].strip(): line.split()[0] for line in lines}
+
+
+def test_a_machine_that_works():
+    done = doctor("--device", "cpu")
+    found = states(done.stdout)
+    assert done.returncode == 0, done.stdout
+    assert done.stderr == ""
+    for subject in ("Python", "numpy", "scipy", "Theano", "Lasagne", "compiler", "Python.h", "compile cache", "BLAS"):
+        assert found[subject] == "ok", done.stdout
+    assert "GFLOP/s in sgemm" in done.stdout
+    assert found["trial"] == "ok"
+    assert "a small network on cpu agrees with numpy" in done.stdout
+
+
+def test_no_compiler(tmp_path):
+    done = doctor("--device", "cpu", PATH=str(tmp_path))
+    found = states(done.stdout)
+    assert done.returncode == 1
+    assert found["compiler"] == "problem"
+    assert found["trial"] == "note"
+    assert "remedy: install it (Debian and Ubuntu: apt install g++ python3-dev)." in done.stdout
+    assert "1 problem: see the remedies above." in done.stdout
+
+
+def test_no_packages_at_all():
+    done = doctor(python=(sys.executable, "-S"), PYTHONPATH="")
+    found = states(done.stdout)
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert [found[name] for name in ("numpy", "scipy", "Theano", "Lasagne")] == ["problem"] * 4
+
+
+def test_a_gpu_is_asked_for_where_there_is_none(tmp_path):
+    build_stub("libcuda", tmp_path)
+    done = doctor("--device", "cuda", LD_LIBRARY_PATH=str(tmp_path), STUB_CUDA_INIT="100")
+    assert done.returncode == 1
+    assert states(done.stdout)["NVIDIA driver"] == "problem"
+    assert "there is no NVIDIA GPU that it may use" in done.stdout
+
+
+def test_what_the_cpu_does_not_need_is_only_noted(tmp_path):
+    build_stub("libcuda", tmp_path)
+    done = doctor("--device", "cpu", PATH=str(tmp_path), LD_LIBRARY_PATH=str(tmp_path), STUB_CUDA_INIT="100")
+    assert states(done.stdout)["NVIDIA driver"] == "note"
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:0", ""])
+def test_no_such_device(name):
+    done = doctor("--device", name)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"audiostyle: The device {name!r} is unknown; use cpu")
+
+
+def test_a_compile_cache_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    flags = f"base_compiledir={tmp_path / 'file' / 'theano'}"
+    done = doctor("--device", "cpu", THEANO_FLAGS=flags, PATH=str(tmp_path))
+    assert states(done.stdout)["compile cache"] == "problem", done.stdout
+    assert "name a writable folder in the flag base_compiledir or in XDG_CACHE_HOME" in " ".join(done.stdout.split())
