@@ -1,5 +1,6 @@
 """The set-up: what is installed, what is said where something is missing, what an import costs."""
 
+import ast
 import os
 import re
 import shutil
@@ -40,6 +41,21 @@ def test_every_requirement_is_pinned_with_hashes(name):
     for package, version in requested(name.replace(".txt", ".in")):
         assert package in found, f"{package} is asked for and not pinned: make {name} again"
         assert version in (None, found[package])
+
+
+def test_every_import_is_asked_for():
+    """A package that only another package brought may go with it."""
+    names = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn", "pkg_resources": "setuptools"}
+    wanted = {package for package, _ in requested("requirements.in")}
+    for path in (ROOT / "audiostyle").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                modules = [node.module]
+            for module in {module.split(".")[0] for module in modules} - set(sys.stdlib_module_names):
+                package = names.get(module, module.replace("_", "-").lower())
+                # pygpu is on no package index; it comes with the machine or is not used.
+                assert package in wanted | {"audiostyle", "pygpu"}, f"{path}: {package} is not in requirements.in"
 
 
 def test_pins_agree_with_each_other():
