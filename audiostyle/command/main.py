@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from audiostyle import __version__
 from audiostyle.command.options import Parser
 from audiostyle.errors import AudioStyleError
+from audiostyle.network.start import choose_blas_kernels
 
 __all__ = ["main"]
 
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 success, 1 a failed run, 2 bad input, 130 Ctrl-C, 143 SIGTERM.
     """
     _print_anything()
+    choose_blas_kernels()
     try:
         parser = Parser(
             prog="audiostyle",
