@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from stub_cuda.build import build_stub
 
+from audiostyle.network.start import choose_blas_kernels
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -86,3 +88,28 @@ def test_a_compile_cache_that_cannot_be_written(tmp_path):
     done = doctor("--device", "cpu", THEANO_FLAGS=flags, PATH=str(tmp_path))
     assert states(done.stdout)["compile cache"] == "problem", done.stdout
     assert "name a writable folder in the flag base_compiledir or in XDG_CACHE_HOME" in " ".join(done.stdout.split())
+
+
+def test_blas_kernels_for_a_processor_that_openblas_does_not_know(monkeypatch):
+    cpuinfo = {}
+    monkeypatch.setattr(Path, "read_text", lambda path, **_: cpuinfo[str(path)])
+
+    def chosen(vendor, family, flags):
+        cpuinfo["/proc/cpuinfo"] = (
+            f"vendor_id\t: {vendor}\ncpu family\t: {family}\nflags\t: {flags}\n\nvendor_id\t: x\n"
+        )
+        monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+        choose_blas_kernels()
+        return os.environ.pop("OPENBLAS_CORETYPE", None)
+
+    assert chosen("AuthenticAMD", 26, "sse2 avx avx2") == "Haswell"
+    assert chosen("AuthenticAMD", 26, "sse2 avx") is None
+    assert chosen("AuthenticAMD", 25, "sse2 avx avx2") is None
+    assert chosen("GenuineIntel", 26, "sse2 avx avx2") is None
+
+
+def test_the_users_own_choice_of_blas_kernels_stays(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Zen")
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: "vendor_id: AuthenticAMD\ncpu family: 26\nflags: avx2\n")
+    choose_blas_kernels()
+    assert os.environ["OPENBLAS_CORETYPE"] == "Zen"
