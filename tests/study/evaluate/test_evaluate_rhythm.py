@@ -134,6 +134,14 @@ def test_tempi_are_between_30_and_300(period: int) -> None:
     assert all(value == 0 or 30 <= value <= 300 for value in bpm)
 
 
+def test_an_echo_is_no_pulse() -> None:
+    # Repeats once, after 7 columns (81 ms), which is faster than any beat.
+    noise = np.random.RandomState(0).standard_normal(860)
+    echo = noise + np.roll(noise, 7)
+    assert rhythm.repetition(echo)[7] > 0.4
+    assert rhythm.pulse_clarity(echo, COLUMN) < 0.2
+
+
 def test_repetition_is_the_autocorrelation() -> None:
     envelope = np.random.RandomState(2).uniform(0, 1, 60)
     swing = envelope - envelope.mean()
