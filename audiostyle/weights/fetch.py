@@ -81,7 +81,9 @@ def download(
     )
 
 
-def fetch_weights(output: Path | None = None, form: str = "pickle") -> Path:
+def fetch_weights(
+    output: Path | None = None, form: str = "pickle", urls: Sequence[str] = KERAS_URLS, md5: str = KERAS_MD5
+) -> Path:
     """Download the weights, normalise them and write them to their usual place.
 
     Parameters
@@ -90,6 +92,8 @@ def fetch_weights(output: Path | None = None, form: str = "pickle") -> Path:
         By default ``vgg19_weights/vgg19_normalized.pkl``; the download is kept beside it.
     form : {'pickle', 'h5'}
         Form of the file that is written.
+    urls, md5
+        As of :func:`download`.
 
     Returns
     -------
@@ -104,7 +108,7 @@ def fetch_weights(output: Path | None = None, form: str = "pickle") -> Path:
     if not output.parent.is_dir():
         raise InputError(f"The folder {os.fspath(output.parent)!r} does not exist; make it, or write elsewhere.")
     print(f"Fetching {KERAS_NAME} (80 MB) ...", file=sys.stderr, flush=True)
-    weights = converted(inspect_weights(download(output.parent), Settings()))
+    weights = converted(inspect_weights(download(output.parent, urls, md5), Settings()))
     save_weights(output, weights.arrays, form, weights.record, weights.means)
     return output
 

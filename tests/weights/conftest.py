@@ -14,6 +14,7 @@ from audiostyle.command import weights as command
 from audiostyle.command.options import Parser
 from audiostyle.errors import AudioStyleError
 from audiostyle.weights.layers import CONV_LAYERS
+from audiostyle.weights.random_network import random_network
 
 NAMES = [layer.name for layer in CONV_LAYERS]
 KERAS_NAMES = [f"block{name[4]}_conv{name[6]}" for name in NAMES]
@@ -197,6 +198,11 @@ MAIN_FORMS = list(WRITERS)[:8]
 @pytest.fixture(scope="session")
 def writers():
     return WRITERS
+
+
+@pytest.fixture(scope="session")
+def random_arrays():
+    return random_network()
 
 
 def run_command(*arguments):
