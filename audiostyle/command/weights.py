@@ -97,7 +97,7 @@ def _seed(text: str) -> int:
 
 def _output(args: argparse.Namespace) -> Path:
     """Return the file to write, which must not be there unless ``--force`` is given."""
-    from audiostyle.weights.choice import default_weights_path
+    from audiostyle.weights.find import default_weights_path
 
     path: Path = default_weights_path() if args.output is None else args.output
     if path.is_dir():
