@@ -1,4 +1,4 @@
-"""Power spectra as a Theano Op: autocorrelations without a lag, a scan or a convolution.
+"""Power spectra as Theano Ops: autocorrelations without a lag, a scan or a convolution.
 
 The full autocorrelation of n numbers, padded to L >= 2n - 1, has the power spectrum |F|^2 as its
 discrete Fourier transform.  By Parseval's theorem the squared difference of two autocorrelations,
@@ -14,7 +14,7 @@ import scipy.fft
 import theano
 import theano.tensor as T
 
-__all__ = ["PowerSpectrum", "power_spectrum", "transform_length"]
+__all__ = ["PowerSpectrum", "SpectralDistance", "power_spectrum", "transform_length"]
 
 
 def transform_length(n: int) -> int:
@@ -26,7 +26,7 @@ def transform_length(n: int) -> int:
 
 
 class PowerSpectrum(theano.gof.Op):
-    """Power spectrum of every row of a matrix.
+    """Power spectrum of every row of a matrix, for targets: it has no gradient.
 
     Input ``(n_rows, n)``, output ``(n_rows, length // 2 + 1)``: ``|rfft(row, length)| ** 2``.
 
@@ -57,42 +57,71 @@ class PowerSpectrum(theano.gof.Op):
         """Return ``(n_rows, length // 2 + 1)``."""
         return [(shapes[0][0], self.length // 2 + 1)]
 
-    def grad(self, inputs: list[Any], output_gradients: list[Any]) -> list[Any]:
-        """Return the gradient for the rows."""
-        return [PowerSpectrumGradient(self.length)(inputs[0], output_gradients[0])]
 
+class SpectralDistance(theano.gof.Op):
+    """Squared distance of the power spectra of all rows or columns of an activation from a target.
 
-class PowerSpectrumGradient(theano.gof.Op):
-    """Gradient of :class:`PowerSpectrum`: rows ``(n_rows, n)`` and weights ``(n_rows, length // 2 + 1)``.
+    Inputs: activation ``(1, channels, height, width)`` and target spectra ``(lines, length // 2 + 1)``.
+    Outputs: the distance, float64, summed over the frequencies of both signs, and its gradient for the
+    activation.  The gradient comes with the distance because it needs the same transforms: with X the
+    transform of a line and D the difference of spectra, it is 4 * length times the inverse transform of
+    D X.  :mod:`audiostyle.network.onednn` replaces this Op by one that does the same ten times as fast.
 
-    With X the transform of a row x and g the weights, d(sum g |X|^2)/dx_k = 2 Re sum_f g_f X_f
-    exp(2 pi i f k / length) over the frequencies that are kept: an inverse real transform of g X in
-    which the frequencies that occur once (0 and length / 2) count twice as much.
+    Parameters
+    ----------
+    axis : {'row', 'column'}
+        Lines are rows or columns.
+    length : int
+        As :func:`transform_length` returns it.
+    mean : {'kept', 'removed'}
+        Whether each line keeps its mean.
     """
 
-    __props__ = ("length",)
+    __props__ = ("axis", "length", "mean")
 
-    def __init__(self, length: int) -> None:
-        self.length = length
+    def __init__(self, axis: str, length: int, mean: str) -> None:
+        self.axis, self.length, self.mean = axis, length, mean
 
-    def make_node(self, rows: Any, weights: Any) -> Any:
+    def make_node(self, activation: Any, target: Any) -> Any:
         """Return the Apply node."""
-        rows, weights = T.as_tensor_variable(rows), T.as_tensor_variable(weights)
-        return theano.gof.Apply(self, [rows, weights], [rows.type()])
+        activation, target = T.as_tensor_variable(activation), T.as_tensor_variable(target)
+        if activation.ndim != 4 or target.ndim != 2:
+            raise TypeError(f"SpectralDistance takes an activation and spectra, not {activation.type}, {target.type}.")
+        return theano.gof.Apply(self, [activation, target], [T.dscalar(), activation.type()])
 
     def perform(self, node: Any, inputs: list[np.ndarray], outputs: list[list[Any]]) -> None:
-        """Compute the gradient with one transform each way."""
-        rows, weights = inputs
-        spectrum = scipy.fft.rfft(rows, self.length, axis=1, workers=-1)
-        spectrum *= weights
-        spectrum[:, [0, -1]] *= 2
-        back = scipy.fft.irfft(spectrum, self.length, axis=1, workers=-1, overwrite_x=True)
-        gradient = back[:, : rows.shape[1]] * rows.dtype.type(self.length)
-        outputs[0][0] = np.ascontiguousarray(gradient)
+        """Compute both with scipy's FFT, in the activation's precision."""
+        activation, target = inputs
+        planes = activation if self.axis == "row" else activation.swapaxes(2, 3)
+        lines = planes.reshape(-1, planes.shape[3])
+        share = activation.dtype.type(1 / lines.shape[1])
+        if self.mean == "removed":
+            lines = lines - lines.sum(axis=1, keepdims=True) * share
+        spectrum = scipy.fft.rfft(lines, self.length, axis=1, workers=-1)
+        difference = spectrum.real**2 + spectrum.imag**2 - target
+        squares = np.square(difference)
+        # Of a real line's spectrum all frequencies but the first and the last stand for two.
+        distance = 2 * squares.sum(dtype="float64") - squares[:, [0, -1]].sum(dtype="float64")
+        spectrum *= difference
+        back = scipy.fft.irfft(spectrum, self.length, axis=1, workers=-1, overwrite_x=True)[:, : lines.shape[1]]
+        gradient = back * activation.dtype.type(4 * self.length)
+        if self.mean == "removed":
+            gradient -= gradient.sum(axis=1, keepdims=True) * share
+        gradient = gradient.reshape(planes.shape)
+        outputs[0][0] = np.asarray(distance)
+        outputs[1][0] = np.ascontiguousarray(gradient if self.axis == "row" else gradient.swapaxes(2, 3))
 
     def infer_shape(self, node: Any, shapes: list[Any]) -> list[Any]:
-        """Return the shape of the rows."""
-        return [shapes[0]]
+        """Return the shapes of a number and of the activation."""
+        return [(), shapes[0]]
+
+    def L_op(self, inputs: list[Any], outputs: list[Any], output_gradients: list[Any]) -> list[Any]:
+        """Return the second output times the slope of whatever the distance is used for."""
+        slope, second = output_gradients
+        if not isinstance(second.type, theano.gradient.DisconnectedType):
+            raise NotImplementedError("SpectralDistance has no second derivative.")
+        slope = T.cast(slope, inputs[0].dtype).dimshuffle("x", "x", "x", "x")
+        return [slope * outputs[1], theano.gradient.grad_not_implemented(self, 1, inputs[1])]
 
 
 def power_spectrum(rows: Any, n: int, on_cpu: bool = True) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import theano.tensor as T
 
-from audiostyle.network.autocorrelation import power_spectrum, transform_length
+from audiostyle.network.autocorrelation import SpectralDistance, power_spectrum, transform_length
 
 __all__ = [
     "autocorrelation_loss",
@@ -89,23 +89,29 @@ def autocorrelation_spectra(activation: Any, shape: Shape, axis: str, *, mean: s
     return power_spectrum(lines, n, on_cpu)
 
 
-def autocorrelation_loss(spectra: Any, target: Any, n: int, normaliser: float) -> Any:
+def autocorrelation_loss(
+    activation: Any, target: Any, shape: Shape, axis: str, *, mean: str, normaliser: float, on_cpu: bool = True
+) -> Any:
     """Squared difference of full autocorrelations, summed over lags and lines (losses.py:27-61).
 
     Parameters
     ----------
-    spectra, target : Theano variable ``(lines, length // 2 + 1)``
-        As :func:`autocorrelation_spectra` returns them.
-    n : int
-        Length of a line before padding.
+    activation, shape, axis, mean, on_cpu
+        As :func:`autocorrelation_spectra` takes them.
+    target : Theano variable ``(lines, length // 2 + 1)``
+        As :func:`autocorrelation_spectra` returns it.
     normaliser : float
         What the sum is divided by: channels * height * width (D9).
     """
-    length = transform_length(n)
-    # Of a real line's spectrum all frequencies but the first and the last stand for two.
-    squares = T.sqr(spectra - target)
-    twice = squares.sum(dtype="float64") * _number(2.0) - squares[:, 0].sum(dtype="float64")
-    return (twice - squares[:, -1].sum(dtype="float64")) * _number(1 / (length * normaliser))
+    length = transform_length(shape[3] if axis == "row" else shape[2])
+    if on_cpu:
+        distance = SpectralDistance(axis, length, mean)(activation, target)[0]
+    else:
+        squares = T.sqr(autocorrelation_spectra(activation, shape, axis, mean=mean, on_cpu=False) - target)
+        # Of a real line's spectrum all frequencies but the first and the last stand for two.
+        twice = squares.sum(dtype="float64") * _number(2.0) - squares[:, 0].sum(dtype="float64")
+        distance = twice - squares[:, -1].sum(dtype="float64")
+    return distance * _number(1 / (length * normaliser))
 
 
 def _number(value: float, dtype: str = "float64") -> Any:

@@ -177,12 +177,13 @@ class Objective:
             else:
                 axis, _, rest = name.partition("_autocorrelation")
                 layer = rest.removeprefix("_") or "input"
-                _, channels, height, width = self._shape_of(layer)
+                shape = self._shape_of(layer)
+                _, channels, height, width = shape
                 normaliser = height * width * (channels if settings.ac_normaliser == "channels_height_width" else 1)
-                spectra = self._spectra(activations[layer], layer, axis)
                 parts[name] = autocorrelation_loss(
-                    spectra, targets[name], width if axis == "row" else height, normaliser
-                )
+                    activations[layer], targets[name], shape, axis,
+                    mean=settings.ac_mean, normaliser=normaliser, on_cpu=self._on_cpu,
+                )  # fmt: skip
         return parts
 
     def _compile(self) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, Any]]:

@@ -60,11 +60,10 @@ def symbolic_term(term, image, target, shape=SHAPE, on_cpu=True):
     if term == "total_variation":
         return losses.total_variation_loss(image, 1.25)
     axis, _, mean = term.partition("_")
-    ours, wanted = (
-        losses.autocorrelation_spectra(x, shape, axis, mean=mean or "kept", on_cpu=on_cpu) for x in (image, target)
-    )
-    n = shape[3] if axis == "row" else shape[2]
-    return losses.autocorrelation_loss(ours, wanted, n, float(np.prod(shape[1:])))
+    options = {"mean": mean or "kept", "on_cpu": on_cpu}
+    wanted = losses.autocorrelation_spectra(target, shape, axis, **options)
+    normaliser = float(np.prod(shape[1:]))
+    return losses.autocorrelation_loss(image, wanted, shape, axis, normaliser=normaliser, **options)
 
 
 def compiled(term, dtype="float64", on_cpu=True):

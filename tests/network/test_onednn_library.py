@@ -12,9 +12,14 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from audiostyle.network.onednn import available
-from audiostyle.network.onednn import library as module
-from audiostyle.network.onednn.library import Buffers, Unavailable, load_library
+from audiostyle.network.start import start_theano
+
+start_theano()
+
+from audiostyle.network.autocorrelation import transform_length  # noqa: E402
+from audiostyle.network.onednn import available  # noqa: E402
+from audiostyle.network.onednn import library as module  # noqa: E402
+from audiostyle.network.onednn.library import Buffers, Unavailable, load_library  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not available()[0], reason=available()[1])
 
@@ -227,6 +232,51 @@ def test_products_of_channels(shape):
     assert relative(mixed, (matrix.astype("float64") @ rows).reshape(shape)) < 1e-6
 
 
+@hypothesis_settings(max_examples=40, deadline=None)
+@given(
+    channels=st.sampled_from([1, 3, 16, 48]),
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    down=st.booleans(),
+    centred=st.booleans(),
+)
+def test_autocorrelations_and_their_gradient(channels, height, width, down, centred):
+    random = np.random.RandomState(height * 41 + width)
+    array, other = np.maximum(random.standard_normal((2, 1, channels, height, width)), -0.5).astype("float32")
+    n = height if down else width
+    # A length with factors 2, 3 and 5, and one that is as short as may be.
+    for length in (60 * -(-(2 * n - 1) // 60), transform_length(n)):
+
+        def spectra(image, length=length):
+            lines = (image.swapaxes(2, 3) if down else image).reshape(-1, n).astype("float64")
+            lines = lines - lines.mean(axis=1, keepdims=True) if centred else lines
+            transformed = np.fft.rfft(lines, length, axis=1)
+            return transformed, np.abs(transformed) ** 2
+
+        target = spectra(other)[1].astype("float32")
+        transformed, powers = spectra(array)
+        difference = powers - target
+        expected = 2 * (difference**2).sum() - (difference[:, [0, -1]] ** 2).sum()
+        slope = 4 * length * np.fft.irfft(difference * transformed, length, axis=1)[:, :n]
+        slope -= slope.mean(axis=1, keepdims=True) if centred else 0
+        shape = (1, channels, width, height) if down else array.shape
+        slope = slope.reshape(shape).swapaxes(2, 3) if down else slope.reshape(shape)
+        scale = np.linalg.norm(powers) ** 2, np.linalg.norm(powers) * np.linalg.norm(array)
+        for layout in {array.ndim: array, blocked(array).ndim: blocked(array)}.values():
+            found, gradient = load_library().autocorrelation(layout, target, length, down=down, centred=centred)
+            np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6 * scale[0])
+            assert np.linalg.norm(plain(gradient) - slope) <= 1e-5 * scale[1] * np.sqrt(length)
+
+
+def test_autocorrelations_that_do_not_go_with_their_target_are_refused():
+    library, array = load_library(), np.ones((1, 3, 4, 5), "float32")
+    for rows, length in ((12, 8), (15, 10), (12, 12)):
+        with pytest.raises(ValueError, match="do not go with"):
+            library.autocorrelation(array, np.ones((rows, 6), "float32"), length, down=False, centred=False)
+    with pytest.raises(RuntimeError, match="of 2, 3 and 5"):
+        library.autocorrelation(array, np.ones((12, 8), "float32"), 14, down=False, centred=False)
+
+
 def test_prepared_filters_are_kept_by_identity_and_dropped_with_their_array(monkeypatch):
     library = load_library()
     monkeypatch.setattr(library, "_prepared", {})
@@ -314,7 +364,7 @@ def test_reasons_for_not_being_available(monkeypatch, tmp_path):
         compiler = tmp_path / "g++"
         compiler.write_text("#!/bin/sh\necho 'no room' >&2\nexit 1\n")
         compiler.chmod(0o755)
-        with pytest.raises(Unavailable, match=r"g\+\+ failed on kernels.cpp: no room"):
+        with pytest.raises(Unavailable, match=r"g\+\+ failed: no room"):
             fresh(patch, tmp_path)
         assert not [path for path in tmp_path.rglob("*.so") if path.is_file()]
     with monkeypatch.context() as patch:

@@ -15,6 +15,8 @@ import theano.tensor as T  # noqa: E402
 from theano.tensor.nnet.corr import CorrMM, CorrMM_gradInputs  # noqa: E402
 from theano.tensor.signal.pool import pool_2d  # noqa: E402
 
+from audiostyle.network.autocorrelation import SpectralDistance, transform_length  # noqa: E402
+from audiostyle.network.losses import autocorrelation_loss  # noqa: E402
 from audiostyle.network.onednn import Unavailable, available, description, library, onednn_mode  # noqa: E402
 from audiostyle.network.onednn import operations as ops  # noqa: E402
 
@@ -106,6 +108,26 @@ def test_loss_and_gradient_agree_and_nothing_changes_layout_on_the_way(pooling):
     assert sorted(node.op.relu for node in nodes if isinstance(node.op, ops.PoolGradient)) == [False, True]
     assert all(node.op.in_place for node in nodes if isinstance(node.op, ops.ReluGradient))
     assert [node.op.in_place for node in nodes if isinstance(node.op, ops.InputGradient)].count(True) == 2
+
+
+def test_autocorrelations_are_taken_in_either_layout():
+    network = Network()
+    total = network.layers[-1].sum() * np.float64(1e-3)
+    for number, axis, mean in ((0, "row", "kept"), (0, "column", "kept"), (2, "row", "removed"), (2, "column", "kept")):
+        activation = network.layers[number]
+        shape = (1, 3, HEIGHT, WIDTH) if number == 0 else network.shapes[number - 1]
+        length = transform_length(shape[3] if axis == "row" else shape[2])
+        lines = shape[1] * (shape[2] if axis == "row" else shape[3])
+        target = shared(np.random.RandomState(number).uniform(0, 9, (lines, length // 2 + 1)))
+        total = total + autocorrelation_loss(activation, target, shape, axis, mean=mean, normaliser=100.0)
+    outputs = [total, T.grad(total, network.image)]
+    ours, theirs = (compiled([network.image], outputs, mode) for mode in (onednn_mode(), None))
+    assert_close(ours(value_of_image()), theirs(value_of_image()))
+    used = kinds(ours)
+    assert used.count(ops.Distance) == 4
+    assert SpectralDistance not in used
+    assert ops.FromBlocked not in used
+    assert ops.ToBlocked not in used
 
 
 def test_features_come_out_plain():

@@ -1,4 +1,4 @@
-"""oneDNN through ctypes: finds it, compiles kernels.cpp against it once, and wraps what that exports.
+"""oneDNN through ctypes: finds it, compiles our kernels against it once, and wraps what they export.
 
 Why ctypes and one library rather than a Theano ``COp``: the C++ is the same for every shape, so it is
 compiled once per machine in two seconds, not once per graph in a minute; a call costs microseconds,
@@ -16,7 +16,7 @@ import importlib.metadata
 import os
 import subprocess
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ from audiostyle.network.start import cache_folder
 
 __all__ = ["Buffers", "Library", "Unavailable", "load_library"]
 
-_KERNELS = Path(__file__).with_name("kernels.cpp")
+_SOURCES = tuple(Path(__file__).with_name(f"{name}.cpp") for name in ("convolution", "layout", "autocorrelation"))
+_HEADER = Path(__file__).with_name("kernels.h")
 # A vector register's floats, and the flags that make the compiler use it.
 _INSTRUCTION_SETS = {
     16: ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"),
@@ -80,7 +81,7 @@ class _Holder:
 
 
 class Library:
-    """kernels.cpp, loaded: functions on arrays, and what is prepared once for all of them.
+    """The kernels, loaded: functions on arrays, and what is prepared once for all of them.
 
     Attributes
     ----------
@@ -96,6 +97,7 @@ class Library:
         self.buffers = Buffers()
         self._convolutions: dict[tuple[Any, ...], _Convolution] = {}
         self._products: dict[tuple[Any, ...], ctypes.c_void_p] = {}
+        self._transforms: dict[int, ctypes.c_void_p] = {}
         self._prepared: dict[tuple[Any, ...], tuple[weakref.ref[np.ndarray], np.ndarray]] = {}
         for name in ("last_error", "convolution_name"):
             getattr(compiled, name).restype = ctypes.c_char_p
@@ -260,6 +262,61 @@ class Library:
                    _address(result))  # fmt: skip
         return result
 
+    def autocorrelation(
+        self, activation: np.ndarray, target: np.ndarray, length: int, *, down: bool, centred: bool
+    ) -> tuple[float, np.ndarray]:
+        """Return the squared distance of all lines' power spectra from a target, and its gradient.
+
+        Parameters
+        ----------
+        activation : np.ndarray
+            Plain or blocked.
+        target : np.ndarray ``(lines, length // 2 + 1)``
+            Power spectra of the lines, in the order of the plain activation's channels and rows (or,
+            if `down`, channels and columns).  Prepared once: the array must never be written to.
+        length : int
+            Of the transforms: even, without prime factors above 5, at least ``2 * n - 1``.
+        down : bool
+            Lines are columns, not rows.
+        centred : bool
+            Lines without their mean.
+
+        Returns
+        -------
+        float
+            The sum of squared differences over all frequencies, of both signs.
+        np.ndarray
+            Laid out as `activation`.
+        """
+        batch, planes, height, width = activation.shape[:4]
+        blocked = activation.ndim == 5
+        channels = planes * (self.block if blocked else 1)
+        lines = batch * channels * (width if down else height)
+        if target.shape != (lines, length // 2 + 1) or length < 2 * (height if down else width) - 1:
+            raise ValueError(f"Spectra {target.shape} do not go with an activation {activation.shape}.")
+        if length not in self._transforms:
+            handle = ctypes.c_void_p()
+            self._call("transform_new", ctypes.c_int64(length), ctypes.byref(handle))
+            self._transforms[length] = handle
+        per_plane = width if down else height
+
+        def arrange() -> np.ndarray:
+            rows = target.reshape(batch * channels, per_plane, -1)
+            if blocked:
+                return rows.reshape(-1, self.block, *rows.shape[1:]).transpose(0, 2, 3, 1)
+            if not down:
+                rows = rows.reshape(1, lines, -1)
+            rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % self.block), (0, 0)))
+            return rows.reshape(rows.shape[0], -1, self.block, rows.shape[2]).transpose(0, 1, 3, 2)
+
+        prepared = self._keep((id(target), blocked, down, activation.shape), target, arrange)
+        gradient, distance = self.buffers.empty(activation.shape), ctypes.c_double()
+        shape = [ctypes.c_int64(number) for number in (batch * planes, height, width)]
+        flags = [ctypes.c_int(flag) for flag in (blocked, down, centred)]
+        self._call("autocorrelation", self._transforms[length], *shape, *flags, _address(activation),
+                   _address(prepared), _address(gradient), ctypes.byref(distance))  # fmt: skip
+        return distance.value, gradient
+
     def _call(self, name: str, *arguments: Any) -> None:
         if getattr(self._compiled, name)(*arguments):
             raise RuntimeError(f"{name}: {self._compiled.last_error().decode()}")
@@ -288,16 +345,22 @@ class Library:
         return [1, 0] if suits else [0]
 
     def _prepare(self, convolution: "_Convolution", filters: np.ndarray, backwards: bool) -> np.ndarray:
-        key = (id(filters), backwards, convolution.layout)
+        def transform() -> np.ndarray:
+            turned = filters.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1] if backwards else filters
+            turned = np.ascontiguousarray(turned, dtype=np.float32)
+            prepared = Buffers().empty((convolution.filter_bytes // 4,))
+            self._call("convolution_prepare", convolution.handle, _address(turned), _address(prepared))
+            return prepared
+
+        return self._keep((id(filters), backwards, convolution.layout), filters, transform)
+
+    def _keep(self, key: tuple[Any, ...], source: np.ndarray, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return what was made of an array before, or make it; it is dropped with the array."""
         kept = self._prepared.get(key)
-        if kept is not None and kept[0]() is filters:
-            return kept[1]
-        turned = filters.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1] if backwards else filters
-        turned = np.ascontiguousarray(turned, dtype=np.float32)
-        prepared = Buffers().empty((convolution.filter_bytes // 4,))
-        self._call("convolution_prepare", convolution.handle, _address(turned), _address(prepared))
-        self._prepared[key] = (weakref.ref(filters, lambda _: self._prepared.pop(key, None)), prepared)
-        return prepared
+        if kept is None or kept[0]() is not source:
+            made = np.ascontiguousarray(make(), dtype=np.float32)
+            kept = self._prepared[key] = (weakref.ref(source, lambda _: self._prepared.pop(key, None)), made)
+        return kept[1]
 
 
 class _Convolution:
@@ -388,8 +451,8 @@ def _find(distribution: str, ending: str) -> Path:
 
 def _compile(flags: list[str], headers: Path, onednn: Path, version: str) -> Path:
     """Return the compiled kernels, from the cache or from g++."""
-    source = _KERNELS.read_bytes()
-    name = hashlib.sha256(repr((source, version, flags)).encode()).hexdigest()[:24]
+    texts = [path.read_bytes() for path in (_HEADER, *_SOURCES)]
+    name = hashlib.sha256(repr((texts, version, flags)).encode()).hexdigest()[:24]
     folder = cache_folder() / "onednn"
     target = folder / f"kernels-{name}.so"
     if target.is_file():
@@ -397,10 +460,10 @@ def _compile(flags: list[str], headers: Path, onednn: Path, version: str) -> Pat
     folder.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f"{target.name}.{os.getpid()}")
     try:
-        command = ["g++", *flags, f"-I{headers}", str(_KERNELS), str(onednn), "-o", str(beside)]
+        command = ["g++", *flags, f"-I{headers}", *map(str, _SOURCES), str(onednn), "-o", str(beside)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise Unavailable(f"g++ failed on {_KERNELS.name}: {(done.stderr.strip() or 'no message').splitlines()[0]}")
+            raise Unavailable(f"g++ failed: {(done.stderr.strip() or 'no message').splitlines()[0]}")
         os.replace(beside, target)
     except OSError as error:
         raise Unavailable(f"g++ cannot be run ({error})") from None

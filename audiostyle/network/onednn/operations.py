@@ -18,6 +18,7 @@ from audiostyle.network.onednn.library import load_library
 
 __all__ = [
     "Convolution",
+    "Distance",
     "FromBlocked",
     "Gram",
     "InputGradient",
@@ -281,6 +282,32 @@ class Mix(_Blocked):
     def infer_shape(self, node: Any, shapes: list[Any]) -> list[Any]:
         """Return the activation's shape."""
         return [shapes[1]]
+
+
+class Distance(_Blocked):
+    """:class:`audiostyle.network.autocorrelation.SpectralDistance` by our transforms, on either layout, in float32."""
+
+    __props__ = ("axis", "length", "mean")
+
+    def __init__(self, axis: str, length: int, mean: str) -> None:
+        self.axis, self.length, self.mean = axis, length, mean
+
+    def make_node(self, activation: Any, target: Any) -> Any:
+        """Return the Apply node."""
+        return Apply(self, [activation, target], [T.dscalar(), activation.type()])
+
+    def perform(self, node: Any, inputs: list[np.ndarray], outputs: list[list[Any]]) -> None:
+        """Compute both; the target is passed as it is, because what is prepared of it is kept by identity."""
+        activation, target = inputs
+        distance, gradient = load_library().autocorrelation(
+            np.ascontiguousarray(activation), target, self.length,
+            down=self.axis == "column", centred=self.mean == "removed",
+        )  # fmt: skip
+        outputs[0][0], outputs[1][0] = np.asarray(distance), gradient
+
+    def infer_shape(self, node: Any, shapes: list[Any]) -> list[Any]:
+        """Return the shapes of a number and of the activation."""
+        return [(), shapes[0]]
 
 
 def _is_channels(source: np.ndarray, shape: np.ndarray) -> bool:

@@ -26,9 +26,11 @@ from theano.tensor.nnet.abstract_conv import AbstractConv2d, AbstractConv2d_grad
 from theano.tensor.signal.pool import AveragePoolGrad, MaxPoolGrad
 from theano.tensor.signal.pool import Pool as TheanoPool
 
+from audiostyle.network.autocorrelation import SpectralDistance
 from audiostyle.network.onednn.library import load_library
 from audiostyle.network.onednn.operations import (
     Convolution,
+    Distance,
     FromBlocked,
     Gram,
     InputGradient,
@@ -49,12 +51,12 @@ def layout_rewrite() -> Any:
     """Return the optimiser that does all three steps."""
     return theano.gof.opt.SeqOptimizer(
         [
-            in2out(_convolution, _input_gradient),
+            in2out(_convolution, _input_gradient, _distance),
             in2out(_bias),
             in2out(_relu, _relu_gradient),
             MergeOptimizer(),
             EquilibriumOptimizer(
-                [_cancel, _elementwise, _pool, _pool_gradient, _sum, _gram, _mix], max_use_ratio=20,
+                [_cancel, _elementwise, _pool, _pool_gradient, _sum, _gram, _mix, _blocked_distance], max_use_ratio=20,
                 ignore_newtrees=False,
             ),
             MergeOptimizer(),
@@ -151,9 +153,9 @@ def _input_gradient(node: Any) -> Any:
     return [_like(found if plain else FromBlocked()(found), node)]
 
 
-def _like(variable: Any, node: Any) -> Any:
+def _like(variable: Any, node: Any, output: int = 0) -> Any:
     """Return a variable in the type of the one it replaces."""
-    wanted = node.outputs[0].type
+    wanted = node.outputs[output].type
     return variable if variable.type == wanted else T.patternbroadcast(variable, wanted.broadcastable)
 
 
@@ -318,6 +320,27 @@ def _mix(node: Any) -> Any:
         return False
     matrices = [matrix for matrix, _ in found]
     return [Mix()(matrices[0] if len(matrices) == 1 else T.add(*matrices), activation, found[0][1])]
+
+
+@local_optimizer([SpectralDistance])
+def _distance(node: Any) -> Any:
+    if not isinstance(node.op, SpectralDistance):
+        return False
+    activation, target = node.inputs
+    if activation.dtype != "float32" or target.dtype != "float32" or _fixed(target, node.fgraph) is None:
+        return False
+    return Distance(node.op.axis, node.op.length, node.op.mean)(activation, target)
+
+
+@local_optimizer([Distance])
+def _blocked_distance(node: Any) -> Any:
+    if not isinstance(node.op, Distance):
+        return False
+    blocked = _blocked(node.inputs[0])
+    if blocked is None:
+        return False
+    distance, gradient = node.op(blocked, node.inputs[1])
+    return [distance, _like(FromBlocked()(gradient), node, 1)]
 
 
 def _terms(variable: Any) -> Iterator[Any]:

@@ -1,70 +1,21 @@
-// Kernels on blocked activations, called through ctypes; library.py compiles and loads this file.
-//
-// A blocked activation is (batch, channels / BLOCK, height, width, BLOCK) float32, the layout oneDNN calls
-// nChw16c (nChw8c without AVX-512): the BLOCK channels of a pixel are one vector register.  Convolutions
-// are oneDNN primitives; what lies between them (layout, ReLU gradient, pooling) is memory traffic, for
-// which a plain loop over vectors is enough.
-//
-// Every function returns 0, or 1 after leaving a message in the calling thread's last_error.
+// Convolutions and products of channels: oneDNN's primitives.
+
+#include "kernels.h"
 
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include <algorithm>
-#include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
-#include <new>
-#include <omp.h>
-#include <string>
-#include <sys/mman.h>
 
-namespace {
-
+using namespace kernels;
 using dnnl::memory;
-using Dimension = std::int64_t;
 
-// The compiler's own vectors: AVX-512 or AVX2, as the flags say.  Theano's own arrays are aligned to 16 bytes only.
-typedef float Vector __attribute__((vector_size(BLOCK * sizeof(float)), aligned(4), may_alias));
-typedef std::int32_t Mask __attribute__((vector_size(BLOCK * sizeof(float))));
-
+namespace kernels {
 thread_local std::string error_text;
 int number_of_threads = 0;
+} // namespace kernels
 
-template <class Body> int guarded(Body body) {
-    try {
-        if (number_of_threads > 0) omp_set_num_threads(number_of_threads);
-        body();
-        return 0;
-    } catch (const dnnl::error &error) {
-        error_text = std::string("oneDNN: ") + error.what();
-    } catch (const std::exception &error) {
-        error_text = error.what();
-    }
-    return 1;
-}
-
-// Working memory of one thread: grown when needed, shared by all its kernels, given back with the thread.
-class Workspace {
-  public:
-    ~Workspace() { std::free(data_); }
-    void *at_least(size_t bytes) {
-        if (bytes > size_) {
-            std::free(data_);
-            size_ = 0;
-            data_ = std::aligned_alloc(huge_page, (bytes + huge_page - 1) / huge_page * huge_page);
-            if (!data_) throw std::bad_alloc();
-            madvise(data_, bytes, MADV_HUGEPAGE);
-            size_ = bytes;
-        }
-        return data_;
-    }
-
-  private:
-    static constexpr size_t huge_page = 2 << 20;
-    void *data_ = nullptr;
-    size_t size_ = 0;
-};
+namespace {
 
 thread_local Workspace scratchpad, padded_output;
 
@@ -79,12 +30,6 @@ dnnl::stream &stream() {
 }
 
 const auto blocked_tag = BLOCK == 16 ? memory::format_tag::nChw16c : memory::format_tag::nChw8c;
-
-// out = mask > 0 ? gradient : 0, comparing as floats; a NaN in mask gives 0.
-inline Vector where_positive(Vector mask, Vector gradient) {
-    const Mask positive = mask > 0.0f;
-    return (Vector)(positive & (Mask)gradient);
-}
 
 // Filters for Winograd F(4x4, 3x3) in oneDNN's layout.  oneDNN can do this, but with float constants that are all rounded
 // up: every result comes out 5e-8 too large, and style losses, fourth powers of activations ten layers deep, 2e-6.
@@ -112,9 +57,6 @@ void transform_filters(const dnnl_wino_desc_t &layout, const float *filters, flo
                 }
         }
 }
-
-inline const Vector *vectors(const float *data) { return reinterpret_cast<const Vector *>(data); }
-inline Vector *vectors(float *data) { return reinterpret_cast<Vector *>(data); }
 
 } // namespace
 
@@ -267,102 +209,6 @@ int product_run(const Product *product, const float *activation, float *matrix) 
         memory plain({layout.dims(), memory::data_type::f32, memory::format_tag::oihw}, engine(), matrix);
         dnnl::reorder(blocked, plain).execute(stream(), blocked, plain);
         stream().wait();
-    });
-}
-
-int to_blocked(Dimension batch, Dimension channels, Dimension pixels, const float *plain, float *blocked) {
-    return guarded([&] {
-        const Dimension blocks = batch * channels / BLOCK, strips = (pixels + BLOCK - 1) / BLOCK;
-#pragma omp parallel for collapse(2) schedule(static)
-        for (Dimension block = 0; block < blocks; ++block)
-            for (Dimension strip = 0; strip < strips; ++strip) {
-                const float *from = plain + block * BLOCK * pixels;
-                float *to = blocked + block * BLOCK * pixels;
-                const Dimension end = std::min(pixels, (strip + 1) * BLOCK);
-                for (Dimension pixel = strip * BLOCK; pixel < end; ++pixel)
-                    for (int channel = 0; channel < BLOCK; ++channel)
-                        to[pixel * BLOCK + channel] = from[channel * pixels + pixel];
-            }
-    });
-}
-
-// Channels need not be whole blocks here: the blocked side is padded.
-int from_blocked(Dimension batch, Dimension channels, Dimension pixels, const float *blocked, float *plain) {
-    return guarded([&] {
-        const Dimension blocks = (channels + BLOCK - 1) / BLOCK, strips = (pixels + BLOCK - 1) / BLOCK;
-#pragma omp parallel for collapse(3) schedule(static)
-        for (Dimension image = 0; image < batch; ++image)
-            for (Dimension block = 0; block < blocks; ++block)
-                for (Dimension strip = 0; strip < strips; ++strip) {
-                    const float *from = blocked + (image * blocks + block) * BLOCK * pixels;
-                    float *to = plain + (image * channels + block * BLOCK) * pixels;
-                    const int count = static_cast<int>(std::min<Dimension>(BLOCK, channels - block * BLOCK));
-                    const Dimension end = std::min(pixels, (strip + 1) * BLOCK);
-                    for (int channel = 0; channel < count; ++channel)
-                        for (Dimension pixel = strip * BLOCK; pixel < end; ++pixel)
-                            to[channel * pixels + pixel] = from[pixel * BLOCK + channel];
-                }
-    });
-}
-
-// result = activation > 0 ? gradient : 0; result may be gradient itself.
-int relu_gradient(Dimension numbers, const float *activation, const float *gradient, float *result) {
-    return guarded([&] {
-#pragma omp parallel for schedule(static)
-        for (Dimension i = 0; i < numbers / BLOCK; ++i)
-            vectors(result)[i] = where_positive(vectors(activation)[i], vectors(gradient)[i]);
-    });
-}
-
-// 2x2 pooling of stride 2; an odd last row or column is dropped.
-int pool(Dimension blocks, Dimension height, Dimension width, int maximum, const float *source, float *result) {
-    return guarded([&] {
-        const Dimension rows = height / 2, columns = width / 2;
-#pragma omp parallel for collapse(2) schedule(static)
-        for (Dimension block = 0; block < blocks; ++block)
-            for (Dimension row = 0; row < rows; ++row) {
-                const Vector *above = vectors(source) + (block * height + 2 * row) * width, *below = above + width;
-                Vector *to = vectors(result) + (block * rows + row) * columns;
-                for (Dimension i = 0; i < columns; ++i) {
-                    const Vector a = above[2 * i], b = above[2 * i + 1], c = below[2 * i], d = below[2 * i + 1];
-                    if (maximum) {
-                        const Vector ab = a > b ? a : b, cd = c > d ? c : d;
-                        to[i] = ab > cd ? ab : cd;
-                    } else
-                        to[i] = (a + b + c + d) * 0.25f;
-                }
-            }
-    });
-}
-
-// The gradient of pooling for its source.  With `pooled` (of the maximum), all elements equal to the maximum receive
-// the gradient, as in Theano; with `relu`, only positive elements of the source receive any.
-int pool_gradient(Dimension blocks, Dimension height, Dimension width, const float *source, const float *pooled,
-                  const float *gradient, int relu, float *result) {
-    return guarded([&] {
-        const Dimension rows = height / 2, columns = width / 2;
-#pragma omp parallel for collapse(2) schedule(static)
-        for (Dimension block = 0; block < blocks; ++block)
-            for (Dimension row = 0; row < height; ++row) {
-                const Vector zero = {};
-                const Vector *from = vectors(source) + (block * height + row) * width;
-                Vector *to = vectors(result) + (block * height + row) * width;
-                if (row / 2 >= rows) {
-                    std::fill(to, to + width, zero);
-                    continue;
-                }
-                const Dimension start = (block * rows + row / 2) * columns;
-                for (Dimension i = 0; i < 2 * columns; ++i) {
-                    Vector share = vectors(gradient)[start + i / 2];
-                    if (pooled) {
-                        const Mask equal = from[i] == vectors(pooled)[start + i / 2];
-                        share = (Vector)(equal & (Mask)share);
-                    } else
-                        share *= 0.25f;
-                    to[i] = relu ? where_positive(from[i], share) : share;
-                }
-                if (width % 2) to[width - 1] = zero;
-            }
     });
 }
 
