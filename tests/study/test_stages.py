@@ -209,6 +209,8 @@ def test_every_stage_says_what_it_is(small):
     assert file.attrs["schema"] == "audiostyle-stages/1"
     assert file.attrs["float_type"] == "float32"
     assert file.attrs["image_origin"] == "seed 3"
+    assert file.attrs["device"] == "cpu"
+    assert file.attrs["convolution"]
     assert {len(file.attrs[f"{name}_sha256"]) for name in ("content", "style", "weights")} == {64}
 
 
