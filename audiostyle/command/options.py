@@ -128,7 +128,8 @@ def settings_from(args: argparse.Namespace, base: Settings | None = None) -> Set
     if args.spec and chosen["representation"] != "spectrogram":
         raise InputError(f"--spec and --representation {chosen['representation']} contradict each other; give one.")
     if args.cpu:
-        if chosen.get("device", "cpu") != "cpu":
+        # auto comes from the Docker image's entry point, before anything the user writes.
+        if chosen.get("device", "cpu") not in ("cpu", "auto"):
             raise InputError(f"--cpu and --device {chosen['device']} contradict each other; give one.")
         chosen["device"] = "cpu"
     if base is None:
