@@ -146,7 +146,7 @@ class Descent:
         finally:
             self.evaluations += unfinished
             self._reporter.descent_ended()
-        self._archive.finish()
+            self._archive.finish()
 
     def _check(self, finished: Round) -> None:
         """Stop where more rounds are of no use; the image before `finished` is then the last good one."""

@@ -22,6 +22,7 @@ from audiostyle.run.estimate import estimate_memory
 from audiostyle.run.folder import RunFolder
 from audiostyle.run.manifest import Stopwatch, describe_run, write_manifest
 from audiostyle.run.results import write_results
+from audiostyle.run.sameness import changed_circumstances
 from audiostyle.settings import Settings
 from audiostyle.start_image import start_image
 from audiostyle.weights.load import Weights, load_weights
@@ -142,7 +143,7 @@ def run_transfer(
             description["machine"]["kernels"] = convolution.description
             height, width = content.tensor.shape[2:]
             start = start_image(height, width, settings)
-            old = _open_archive(folder, request, description) if request.resume else None
+            old = _open_archive(folder, request, description, reporter) if request.resume else None
             if old is None:
                 _require_space(folder, start, settings)
         reporter.stage("Building the network")
@@ -162,7 +163,9 @@ def run_transfer(
         quiet = contextlib.suppress(RunError) if failure is not None else contextlib.nullcontext()
         with watch.stage("results"), quiet:
             write_results(folder, content, style, descent.image, objective, descent.evaluations, settings)
-        write_manifest(folder, description, descent.rounds, descent.evaluations, watch, interruption.signal, failure)
+        # A signal that came when all rounds were done has interrupted nothing.
+        signal = interruption.signal if len(descent.rounds) < settings.rounds else 0
+        write_manifest(folder, description, descent.rounds, descent.evaluations, watch, signal, failure)
         if failure is not None:
             raise failure
     return Outcome(
@@ -171,13 +174,21 @@ def run_transfer(
         evaluations=len(descent.evaluations),
         total=descent.evaluations[-1].total if descent.evaluations else float("nan"),
         seconds=watch.total,
-        signal=interruption.signal,
+        signal=signal,
     )
 
 
-def _open_archive(folder: RunFolder, request: Request, description: dict[str, Any]) -> tuple[Archive, ArchivedRun]:
+def _open_archive(
+    folder: RunFolder, request: Request, description: dict[str, Any], reporter: Reporter
+) -> tuple[Archive, ArchivedRun]:
     settings = request.settings
-    return Archive.resume(folder, description, rounds=settings.rounds, max_evaluations=settings.max_evaluations)
+    archive, archived = Archive.resume(
+        folder, description, rounds=settings.rounds, max_evaluations=settings.max_evaluations
+    )
+    changes = changed_circumstances(archived, description)
+    if changes:
+        reporter.warning(f"The run goes on, but its last bits may differ: {', '.join(changes)}.")
+    return archive, archived
 
 
 def _require_space(folder: RunFolder, start: np.ndarray, settings: Settings) -> None:
