@@ -1,7 +1,7 @@
-"""Evaluates the objective on one device and writes what came out: ``python tests/device_evaluation.py DEVICE OUT.npz``.
+"""Evaluates the objective on one device, runs rounds of L-BFGS (0 or 1), and writes what came out.
 
-A process of its own, because Theano serves one device per process.  The network is the whole VGG-19 with random
-filters, the image small.
+Usage: ``python tests/device_evaluation.py DEVICE OUT.npz ROUNDS``.  A process of its own, because Theano serves
+one device per process.  The network is the whole VGG-19 with random filters, the image small.
 """
 
 import collections
@@ -47,16 +47,18 @@ def transfers(function):
     return found
 
 
-def main(device, target):
+def main(device, target, rounds):
     start_theano(device)
     from audiostyle.network.objective import Objective
 
     draw = np.random.RandomState(1).uniform
-    content, style, image = (draw(-128, 128, SHAPE).astype("float32") for _ in range(3))
+    # Of unequal contrast, so that no loss is a small difference of large numbers.
+    content, style, image = (draw(-size, size, SHAPE).astype("float32") for size in (120, 60, 100))
     objective = Objective(content, style, parameters(), dataclasses.replace(SETTINGS, convolution="corrmm"))
     parts, total, gradient = objective(image)
     totals = []
-    finished = run_round(objective, image, SETTINGS, on_evaluation=lambda evaluation: totals.append(evaluation.total))
+    if rounds:
+        run_round(objective, image, SETTINGS, on_evaluation=lambda evaluation: totals.append(evaluation.total))
     counted = transfers(objective._function)
     np.savez(
         target,
@@ -65,11 +67,10 @@ def main(device, target):
         total=total,
         gradient=gradient,
         totals=totals,
-        message=finished.message,
         transfers=[f"{count} {name}" for name, count in sorted(counted.items())],
         operations=sorted({type(node.op).__name__ for node in objective._function.maker.fgraph.toposort()}),
     )
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

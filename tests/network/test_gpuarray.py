@@ -41,10 +41,10 @@ def python_path(tmp_path_factory):
 def evaluate(python_path, tmp_path_factory):
     """Runs ``device_evaluation.py`` on a device and returns what it wrote."""
 
-    def run(device, **environment):
+    def run(device, rounds=1, **environment):
         target = tmp_path_factory.mktemp(device.replace(":", "-")) / "evaluated.npz"
         done = subprocess.run(
-            [sys.executable, ROOT / "tests/device_evaluation.py", device, target],
+            [sys.executable, ROOT / "tests/device_evaluation.py", device, target, str(rounds)],
             env={**os.environ, "PYTHONPATH": python_path, **environment},
             capture_output=True,
             text=True,
@@ -119,13 +119,15 @@ def cuda_libraries(tmp_path_factory):
     """The real NVRTC beside a driver and a cuBLAS that do nothing, as one folder for the loader."""
     wheel = next((Path(path) for path in os.environ.get("AUDIOSTYLE_NVRTC", "").split(os.pathsep) if path), None)
     folders = [wheel] if wheel else [Path(path) / "nvidia/cuda_nvrtc/lib" for path in sys.path]
-    found = [path for folder in folders for path in sorted(folder.glob("libnvrtc.so.*"))]
+    found = [path for folder in folders for path in sorted(folder.glob("libnvrtc.so.1*"))]
     if not found:
         pytest.skip("needs NVRTC: pip install nvidia-cuda-nvrtc-cu11==11.8.89, or its lib folder in AUDIOSTYLE_NVRTC")
     folder = tmp_path_factory.mktemp("cuda")
     build_stub("libcuda", folder)
     build_stub("libcublas", folder)
     (folder / "libnvrtc.so").symlink_to(found[0])
+    for builtins in found[0].parent.glob("libnvrtc-builtins.so.*"):
+        (folder / builtins.name).symlink_to(builtins)
     return folder
 
 
@@ -133,6 +135,8 @@ def cuda_libraries(tmp_path_factory):
 def test_nvrtc_compiles_every_kernel(evaluate, cuda_libraries, tmp_path, capability):
     written = evaluate(
         "cuda",
+        rounds=0,
+        THEANO_FLAGS=f"gpuarray.cache_path={tmp_path / 'compiled'}",  # kept kernels would not be compiled
         LD_LIBRARY_PATH=str(cuda_libraries),
         STUB_CUDA_CAPABILITY=capability,
         STUB_CUDA_KERNELS=str(tmp_path),
