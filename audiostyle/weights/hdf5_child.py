@@ -36,9 +36,8 @@ _MAX_EXTRA_MEMORY = 2**29
 def main() -> int:
     """Read the file on standard input; write its arrays and record, or an error's text, and return the status."""
     data = sys.stdin.buffer.read()
-    memory = len(data) + _MAX_EXTRA_MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (_MAX_SECONDS, _MAX_SECONDS))
+    _limit(resource.RLIMIT_AS, len(data) + _MAX_EXTRA_MEMORY)
+    _limit(resource.RLIMIT_CPU, _MAX_SECONDS)
     try:
         arrays, record = _layers(data)
     except _Unusable as error:
@@ -50,6 +49,13 @@ def main() -> int:
         return 3
     np.savez(sys.stdout.buffer, **arrays, **{RECORD: np.frombuffer(json.dumps(record).encode(), np.uint8)})
     return 0
+
+
+def _limit(kind: int, value: int) -> None:
+    """Lower a limit of this process to `value`, unless it is lower already."""
+    _, hard = resource.getrlimit(kind)
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (value, value))
 
 
 class _Unusable(Exception):

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from audiostyle.errors import InputError
+from audiostyle.errors import InputError, RunError
 from audiostyle.weights.numpy_file import MAX_MEMBER_BYTES, read_array
 from audiostyle.weights.parameters import Found, assemble
 from audiostyle.weights.zip_file import Archive
@@ -42,6 +42,8 @@ def read_hdf5(data: bytes, where: str) -> Found:
     ------
     InputError
         If it is damaged, refers to other files, or is not VGG-19.
+    RunError
+        If the process cannot read any file.
     """
     archive = Archive(_run_child(data, where), where)
     found: dict[str, Any] = {}
@@ -61,15 +63,16 @@ def read_hdf5(data: bytes, where: str) -> Found:
 
 def _run_child(data: bytes, where: str) -> bytes:
     """Return what the reading process writes, or raise its error."""
+    repository = str(Path(__file__).resolve().parents[2])
     try:
         child = subprocess.run(
             [sys.executable, "-m", "audiostyle.weights.hdf5_child"],
             input=data,
             capture_output=True,
             timeout=_MAX_SECONDS,
-            cwd=Path(__file__).resolve().parents[2],
+            cwd=repository,
             # One thread, because each takes memory of which the child has little.
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "PYTHONPATH": repository, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             # Ctrl-C is for this process to handle.
             start_new_session=True,
             check=False,
@@ -80,7 +83,10 @@ def _run_child(data: bytes, where: str) -> bytes:
         return child.stdout
     if child.returncode in (2, 3):
         raise _damaged(where, child.stderr.decode("utf-8", "replace"))
-    raise _damaged(where, "the HDF5 library cannot cope with it")
+    if child.returncode < 0:
+        raise _damaged(where, "the HDF5 library crashed on it or took too long")
+    reason = (child.stderr.decode("utf-8", "replace").splitlines() or ["no reason given"])[-1]
+    raise RunError(f"HDF5 files cannot be read here: {reason[:200]}; `make` sets up the packages that are needed.")
 
 
 def _damaged(where: str, what: str) -> InputError:

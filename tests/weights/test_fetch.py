@@ -1,5 +1,6 @@
 """Fetching, from a server of our own that breaks off, lies or keeps silent."""
 
+import _thread
 import hashlib
 import http.server
 import threading
@@ -31,6 +32,14 @@ def server():
                 self.send_error(404)
                 return
             body = b"<html>Please log in</html>" if self.path == "/page" else self.content
+            if self.path == "/interrupted":
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[: len(body) // 2])
+                _thread.interrupt_main()
+                self.silence.wait(20)
+                return
             if self.path == "/silent":
                 self.silence.wait(20)
                 return
@@ -104,6 +113,12 @@ def test_after_an_interruption_it_begins_anew(server, tmp_path):
     with pytest.raises(RunError):
         download(tmp_path, [f"{server.url}/broken-once"], MD5)
     assert download(tmp_path, [f"{server.url}/broken-once"], MD5).read_bytes() == CONTENT
+
+
+def test_ctrl_c_leaves_nothing(server, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        download(tmp_path, [f"{server.url}/interrupted"], MD5, timeout=5)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_offline_is_said(tmp_path):

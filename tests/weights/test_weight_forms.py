@@ -4,6 +4,7 @@ import os
 import pickle
 import re
 import struct
+import subprocess
 import zipfile
 import zlib
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from golden_weights import GOLDEN_SHA256, golden_weights, imagenet_raw
 
-from audiostyle.errors import InputError
+from audiostyle.errors import InputError, RunError
 from audiostyle.settings import Settings
 from audiostyle.weights import hdf5_file, load, matlab_file
 from audiostyle.weights.formats import parse
@@ -275,6 +276,19 @@ class TestHostileContainers:
             dataset = file.create_dataset("block1_conv1/kernel:0", shape, "f4", chunks=shape, compression="gzip")
             dataset.id.write_direct_chunk((0, 0, 0, 0), start + again * 200)
         self.refused((tmp_path / "bomb").read_bytes(), "HDF5 file, but not a readable one")
+
+    @pytest.mark.parametrize(
+        ("program", "error", "expected"),
+        [
+            ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", InputError, "crashed"),
+            ("raise ImportError('no h5py')", RunError, "no h5py"),
+        ],
+    )
+    def test_hdf5_process_that_dies_is_noticed(self, program, error, expected, monkeypatch):
+        run = subprocess.run
+        monkeypatch.setattr(subprocess, "run", lambda command, **options: run([command[0], "-c", program], **options))
+        with pytest.raises(error, match=expected):
+            parse(b"\x89HDF\r\n\x1a\n", "it")
 
     def test_hdf5_library_that_never_ends_is_ended(self, monkeypatch):
         # The child waits for the end of a pipe that is never closed: as good as a library that waits.
