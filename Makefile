@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-full lint clean
+.PHONY: help demo test test-full lint image-test clean
 
 # Another interpreter: make PYTHON=/opt/python3.11/bin/python3.11 demo
 PYTHON =
@@ -13,9 +13,10 @@ RUN = .venv/bin/python -m
 
 help:
 	@echo 'make demo       two synthetic clips and a transfer between them, into demo_output/ (a few minutes)'
-	@echo 'make test       ruff, mypy and the tests that take seconds'
+	@echo 'make test       the linters and the tests that take seconds'
 	@echo 'make test-full  every test, the slow ones too'
-	@echo 'make lint       ruff and mypy only'
+	@echo 'make lint       ruff, mypy and hadolint only'
+	@echo 'make image-test builds the Docker image and runs it, without a Docker daemon, as root (docs/docker.md)'
 	@echo 'make clean      removes .venv, demo_output/ and the tools'"'"' caches'
 	@echo
 	@echo 'Each makes .venv first, with the pinned packages of requirements.txt.  PYTHON=... names another Python 3.11.'
@@ -33,6 +34,13 @@ lint: .venv/ready-dev
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy audiostyle run_transfer.py
+	.venv/bin/hadolint Dockerfile
+
+# Needs buildah and debootstrap, but not .venv.  Another choice: make TARGETS='cpu cuda k80' image-test
+TARGETS = cpu cuda
+
+image-test:
+	@python3 tests/docker/check_image.py $(TARGETS)
 
 # The stamps are written last: a .venv without them is unfinished, and the next call starts it afresh.
 .venv/ready: requirements.txt requirements-build.txt
