@@ -79,7 +79,7 @@ COPY --from=packages /opt/venv /opt/venv
 COPY --from=program /usr/local/bin/audiostyle /usr/local/bin/audiostyle
 COPY --from=program /opt/audiostyle /opt/audiostyle
 VOLUME ["/cache", "/opt/audiostyle/vgg19_weights"]
-USER audiostyle
+USER 1000:1000
 
 
 # libgpuarray and pygpu are Debian's, for its own Python, so the environment is let see Debian's packages.
@@ -121,7 +121,7 @@ RUN ldconfig
 COPY --from=program /usr/local/bin/audiostyle /usr/local/bin/audiostyle
 COPY --from=program /opt/audiostyle /opt/audiostyle
 VOLUME ["/cache", "/opt/audiostyle/vgg19_weights"]
-USER audiostyle
+USER 1000:1000
 
 
 # CUDA 11.8 from NVIDIA's wheels, without their headers, under the names that libgpuarray opens.
@@ -143,4 +143,4 @@ RUN ldconfig
 COPY --from=program /usr/local/bin/audiostyle /usr/local/bin/audiostyle
 COPY --from=program /opt/audiostyle /opt/audiostyle
 VOLUME ["/cache", "/opt/audiostyle/vgg19_weights"]
-USER audiostyle
+USER 1000:1000
