@@ -253,7 +253,7 @@ class TestHostileContainers:
         inner += struct.pack("<IIii", 5, 8, 1, 2**31 - 1) + struct.pack("<II", 1, 6) + b"layers\0\0"
         packed = packer.compress(inner) + b"".join(packer.compress(bytes(2**24)) for _ in range(4)) + packer.flush()
         head = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
-        self.refused(head + struct.pack("<II", 15, len(packed)) + packed, "MATLAB")
+        self.refused(head + struct.pack("<II", 15, len(packed)) + packed, "zip bomb")
 
     def test_mat_cells_within_cells(self):
         inner = b""
