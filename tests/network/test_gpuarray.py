@@ -117,11 +117,10 @@ def test_nothing_leaves_the_device_within_the_network(on_opencl):
 @pytest.fixture(scope="module")
 def cuda_libraries(tmp_path_factory):
     """The real NVRTC beside a driver and a cuBLAS that do nothing, as one folder for the loader."""
-    wheel = next((Path(path) for path in os.environ.get("AUDIOSTYLE_NVRTC", "").split(os.pathsep) if path), None)
-    folders = [wheel] if wheel else [Path(path) / "nvidia/cuda_nvrtc/lib" for path in sys.path]
-    found = [path for folder in folders for path in sorted(folder.glob("libnvrtc.so.1*"))]
+    folders = [Path(path) / "nvidia/cuda_nvrtc/lib" for path in sys.path]
+    found = [path for folder in folders for path in folder.glob("libnvrtc.so.1*")]
     if not found:
-        pytest.skip("needs NVRTC: pip install nvidia-cuda-nvrtc-cu11==11.8.89, or its lib folder in AUDIOSTYLE_NVRTC")
+        pytest.skip("needs NVRTC: pip install nvidia-cuda-nvrtc-cu11==11.8.89")
     folder = tmp_path_factory.mktemp("cuda")
     build_stub("libcuda", folder)
     build_stub("libcublas", folder)
