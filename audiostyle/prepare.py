@@ -59,6 +59,6 @@ def prepare_clip(path: str | os.PathLike[str], settings: Settings, offset: float
     samples = load_clip(path, settings, offset)
     bandpassed = bandpass(samples, settings)
     spectrogram = log_spectrogram(bandpassed, settings)
-    values = represent(spectrogram, settings)
+    values = represent(spectrogram, settings, bandpassed)
     image, value_range = values_to_image(values, settings)
     return Prepared(samples, bandpassed, spectrogram, values, image, value_range, image_to_tensor(image, settings))

@@ -67,9 +67,10 @@ class Settings:
     representation: str = _setting(
         "mel",
         "the picture of the sound: mel (log spectrogram averaged by mel filters), spectrogram, "
-        "mfcc (mel, then an orthonormal DCT along the mel axis, as the paper's text says)",
+        "mfcc (mel, then an orthonormal DCT along the mel axis, as the paper's text says), "
+        "cqt (constant-Q, equal steps in pitch), chroma (the twelve pitch classes)",
         rows="D1",
-        choices=("mel", "spectrogram", "mfcc"),
+        choices=("mel", "spectrogram", "mfcc", "cqt", "chroma"),
     )
     mel_order: str = _setting(
         "log_then_mel",
@@ -156,8 +157,12 @@ class Settings:
     colac: bool = _setting(False, "match the column autocorrelation")
     row_weight: float = _setting(1e-9, "weight of the row autocorrelation loss", low=0.0, high=1e30)
     column_weight: float = _setting(1e-9, "weight of the column autocorrelation loss", low=0.0, high=1e30)
-    row_target: str = _setting("style", "clip whose row autocorrelation is matched", choices=("style", "content"))
-    column_target: str = _setting("style", "clip whose column autocorrelation is matched", choices=("style", "content"))
+    row_target: str = _setting(
+        "style", "clip whose row autocorrelation is matched; none: neither's", choices=("style", "content", "none")
+    )
+    column_target: str = _setting(
+        "style", "clip whose column autocorrelation is matched; none: neither's", choices=("style", "content", "none")
+    )
     ac_layers: tuple[str, ...] = _setting(
         ("input",), "layers of the autocorrelation losses", rows="D12", choices=("input", *_LAYERS)
     )
@@ -180,7 +185,7 @@ class Settings:
 
     # optimiser
     iterations: int = _setting(
-        0, "rounds asked for; 0 means 40 for mel and mfcc, 25 for spectrogram", rows="D5 D11", low=0, high=100000
+        0, "rounds asked for; 0 means 25 for spectrogram, 40 for all others", rows="D5 D11", low=0, high=100000
     )
     round_count: str = _setting(
         "one_less",

@@ -8,7 +8,7 @@ from audiostyle.settings import Settings
 __all__ = ["represent", "unrepresent"]
 
 
-def represent(log_spec: np.ndarray, settings: Settings) -> np.ndarray:
+def represent(log_spec: np.ndarray, settings: Settings, samples: np.ndarray | None = None) -> np.ndarray:
     """Turn a log spectrogram into the values of the network's image.
 
     Parameters
@@ -16,19 +16,31 @@ def represent(log_spec: np.ndarray, settings: Settings) -> np.ndarray:
     log_spec : np.ndarray
         Log spectrogram of shape ``(n_frames, n_bins)``.
     settings : Settings
-        ``representation``: ``mel``; ``spectrogram``, the log spectrogram itself; or ``mfcc``, the
+        ``representation``: ``mel``; ``spectrogram``, the log spectrogram itself; ``mfcc``, the
         orthonormal DCT-II of the mel spectrogram along its mel axis, which the paper's text speaks
-        of and the released code leaves out (D1).  All n_mels coefficients are kept, so that the way
-        back loses nothing.
+        of and the released code leaves out (D1), with all n_mels coefficients, so that the way back
+        loses nothing; ``cqt`` and ``chroma``, which the paper leaves open (section 4.3).
+    samples : np.ndarray, optional
+        Samples of shape ``(n_samples,)`` that the spectrogram was made of, for ``cqt``.
 
     Returns
     -------
     np.ndarray
-        ``(n_mels, n_columns)`` float32 for mel and mfcc.  For the spectrogram float64 ``(n_frames,
-        n_bins)``, or its transpose with ``spec_orientation="time_columns"`` (D7).
+        ``(n_rows, n_columns)`` float32, of ``n_mels`` rows for mel and mfcc.  For the spectrogram
+        float64 ``(n_frames, n_bins)``, or its transpose with ``spec_orientation="time_columns"`` (D7).
     """
     if settings.representation == "spectrogram":
         return log_spec.T if settings.spec_orientation == "time_columns" else log_spec
+    if settings.representation == "cqt":
+        from audiostyle.audio.constantq import to_cqt
+
+        if samples is None:
+            raise ValueError("a constant-Q picture is made of samples")
+        return to_cqt(samples, settings)
+    if settings.representation == "chroma":
+        from audiostyle.audio.chroma import to_chroma
+
+        return to_chroma(log_spec, settings)
     mel = to_mel(log_spec, settings)
     if settings.representation == "mel":
         return mel
@@ -43,7 +55,7 @@ def unrepresent(values: np.ndarray, settings: Settings) -> np.ndarray:
     Parameters
     ----------
     values : np.ndarray
-        ``(n_mels, n_columns)``, or a spectrogram in the orientation of the settings.
+        ``(n_rows, n_columns)``, or a spectrogram in the orientation of the settings.
     settings : Settings
         ``representation`` and ``spec_orientation``.
 
@@ -54,6 +66,14 @@ def unrepresent(values: np.ndarray, settings: Settings) -> np.ndarray:
     """
     if settings.representation == "spectrogram":
         return values.T if settings.spec_orientation == "time_columns" else values
+    if settings.representation == "cqt":
+        from audiostyle.audio.constantq import from_cqt
+
+        return from_cqt(values, settings)
+    if settings.representation == "chroma":
+        from audiostyle.audio.chroma import from_chroma
+
+        return from_chroma(values, settings)
     if settings.representation == "mfcc":
         import scipy.fft
 

@@ -15,13 +15,16 @@ from audiostyle.settings import Settings
 
 __all__ = [
     "by_rows",
+    "check_columns",
     "framed",
     "from_mel",
     "hamming",
     "image_shape",
+    "lengthened",
     "log_spectrogram",
     "mel_filters",
     "n_frames",
+    "shortened",
     "stft",
     "to_mel",
 ]
@@ -195,17 +198,13 @@ def to_mel(log_spec: np.ndarray, settings: Settings) -> np.ndarray:
     InputError
         If no column is left.
     """
-    import scipy.ndimage
-
     mel_filter, _ = mel_filters(settings)
-    _check_columns(_columns(len(log_spec), settings))
+    check_columns(len(log_spec), settings)
     if settings.mel_order == "mel_then_log":
         mel = np.log10(mel_filter.T.dot(10.0 ** np.asarray(log_spec, dtype=np.float64).T))
     else:
         mel = mel_filter.T.dot(log_spec.T)
-    # Default arguments on purpose: they give the bits of 2017, grid_mode does not (T6).
-    mel = scipy.ndimage.zoom(mel.astype(np.float32), [1, 1.0 / settings.time_zoom])
-    return mel[:, 1:-1]
+    return shortened(mel, settings)
 
 
 def from_mel(mel: np.ndarray, settings: Settings) -> np.ndarray:
@@ -224,8 +223,6 @@ def from_mel(mel: np.ndarray, settings: Settings) -> np.ndarray:
         Log spectrogram, float32 of shape ``(n_columns * time_zoom, n_bins)``; frequencies outside
         the filters are at the floor.
     """
-    import scipy.ndimage
-
     _, inverse = mel_filters(settings)
     floor = settings.log_floor
     if settings.mel_order == "mel_then_log":
@@ -233,8 +230,22 @@ def from_mel(mel: np.ndarray, settings: Settings) -> np.ndarray:
         above = np.log10(np.maximum(magnitudes, 10.0**floor)).T - floor
     else:
         above = (mel - floor).T.dot(inverse).T
-    above = scipy.ndimage.zoom(above.astype(np.float32), [1, settings.time_zoom])
-    return (above + floor).T
+    return (lengthened(above, settings) + floor).T
+
+
+def shortened(picture: np.ndarray, settings: Settings) -> np.ndarray:
+    """Shorten ``(n_rows, n_frames)`` in time to float32 ``(n_rows, n_columns)``; the outermost columns are dropped."""
+    import scipy.ndimage
+
+    # Default arguments on purpose: they give the bits of 2017, grid_mode does not (T6).
+    return scipy.ndimage.zoom(picture.astype(np.float32), [1, 1.0 / settings.time_zoom])[:, 1:-1]
+
+
+def lengthened(picture: np.ndarray, settings: Settings) -> np.ndarray:
+    """Lengthen ``(n_rows, n_columns)`` in time to float32 ``(n_rows, n_columns * time_zoom)``."""
+    import scipy.ndimage
+
+    return scipy.ndimage.zoom(picture.astype(np.float32), [1, settings.time_zoom])
 
 
 def image_shape(settings: Settings) -> tuple[int, int]:
@@ -252,8 +263,22 @@ def image_shape(settings: Settings) -> tuple[int, int]:
         height, width = round(frames / along), round(settings.n_fft // 2 / across)
         _check_columns(height)
         return (height, width) if settings.spec_orientation == "time_rows" else (width, height)
+    check_columns(frames, settings)
+    height = settings.n_mels
+    if settings.representation == "cqt":
+        from audiostyle.audio.constantq import cqt_frequencies
+
+        height = len(cqt_frequencies(settings))
+    elif settings.representation == "chroma":
+        from audiostyle.audio.chroma import CLASSES, band_height
+
+        height = CLASSES * band_height(settings)
+    return height, _columns(frames, settings)
+
+
+def check_columns(frames: int, settings: Settings) -> None:
+    """Raise InputError unless something is left of so many frames when they are shortened."""
     _check_columns(_columns(frames, settings))
-    return settings.n_mels, _columns(frames, settings)
 
 
 def _columns(frames: int, settings: Settings) -> int:

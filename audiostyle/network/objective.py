@@ -30,17 +30,17 @@ def loss_weights(settings: Settings, every_term: bool = False) -> dict[str, floa
     """Return the weight of every loss part that these settings ask for, by name, in order.
 
     Parts of weight 0 are left out, since they are not computed; with `every_term` they are all there,
-    an autocorrelation that is not asked for with weight 0.
+    an autocorrelation that is not asked for with weight 0.  One without a target is never there.
     """
     weights = {"content": settings.content_weight}
     weights |= {f"style_{layer}": settings.style_weight for layer in settings.style_layers}
     weights["total_variation"] = settings.tv_weight
     factors = settings.ac_layer_weights or (1.0,) * len(settings.ac_layers)
-    for axis, wanted, weight in (
-        ("row", settings.rowac, settings.row_weight),
-        ("column", settings.colac, settings.column_weight),
+    for axis, wanted, weight, target in (
+        ("row", settings.rowac, settings.row_weight, settings.row_target),
+        ("column", settings.colac, settings.column_weight, settings.column_target),
     ):
-        for layer, factor in zip(settings.ac_layers, factors, strict=True):
+        for layer, factor in zip(settings.ac_layers, factors, strict=True) if target != "none" else ():
             suffix = "" if layer == "input" else f"_{layer}"
             weights[f"{axis}_autocorrelation{suffix}"] = weight * factor if wanted else 0.0
     return {name: weight for name, weight in weights.items() if weight or every_term}

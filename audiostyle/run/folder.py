@@ -25,6 +25,8 @@ RUN_FILES = (
     "output.wav",
     "mel.png",
     "mfcc.png",
+    "cqt.png",
+    "chroma.png",
     "spectrogram.png",
     "row_autocorrelation.png",
     "column_autocorrelation.png",

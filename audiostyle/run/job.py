@@ -217,7 +217,8 @@ def _plan(request: Request, content: Prepared, weights: Weights) -> list[str]:
     settings = request.settings
     height, width = content.tensor.shape[2:]
     losses = ["content", "style", *(["total variation"] if settings.tv_weight else [])]
-    losses += [name for name, wanted in (("row AC", settings.rowac), ("column AC", settings.colac)) if wanted]
+    autocorrelations = ("row", settings.rowac, settings.row_target), ("column", settings.colac, settings.column_target)
+    losses += [f"{axis} AC of the {target}" for axis, wanted, target in autocorrelations if wanted and target != "none"]
     memory = estimate_memory((height, width), settings) / 2**30
     return [
         f"content   {request.content}",

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audiostyle.audio.chroma import CLASSES
+from audiostyle.audio.constantq import LOWEST, ROWS_PER_OCTAVE
 from audiostyle.records import Evaluation
 from audiostyle.run.folder import RunFolder
 from audiostyle.settings import Settings
@@ -39,6 +41,7 @@ _LOSS_COLOURS = {
 _OTHER_COLOURS = ("#e69f00", "#c8b400")
 _DASHES: tuple[Any, ...] = ("-", (0, (6, 1.5)), (0, (1.5, 1)), (0, (6, 1.2, 1.2, 1.2)), (0, (3, 1)))
 _MOST_BOUNDARIES = 200
+_PITCHES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 
 
 def draw_representation(
@@ -50,11 +53,11 @@ def draw_representation(
     ----------
     folder : RunFolder
         Where the picture goes.
-    name : {'mel.png', 'mfcc.png', 'spectrogram.png'}
+    name : {'mel.png', 'mfcc.png', 'cqt.png', 'chroma.png', 'spectrogram.png'}
         File name, and what the values are.
     content, style, result : numpy.ndarray
-        ``(n_mels, n_columns)`` for mel and mfcc, ``(n_frames, n_bins)`` for the spectrogram
-        whatever ``spec_orientation`` is.
+        ``(n_rows, n_columns)``, or ``(n_frames, n_bins)`` for the spectrogram whatever
+        ``spec_orientation`` is.
     settings : Settings
         For the axes.
 
@@ -258,7 +261,12 @@ def _label_rows(ax: "Axes", height: int, kind: str, settings: Settings) -> None:
     if kind == "mel":
         rows = np.unique(np.linspace(0, height - 1, 7).round().astype(int))
         ax.set_yticks(rows, [f"{mel_centres(settings)[row]:.0f}" for row in rows])
-    ax.set_ylabel("cepstral coefficient" if kind == "mfcc" else "frequency in Hz")
+    elif kind == "cqt":
+        rows = np.arange(0, height, ROWS_PER_OCTAVE)
+        ax.set_yticks(rows, [f"{LOWEST * 2 ** (row / ROWS_PER_OCTAVE):.0f}" for row in rows])
+    elif kind == "chroma":
+        ax.set_yticks((np.arange(CLASSES) + 0.5) * height / CLASSES - 0.5, _PITCHES)
+    ax.set_ylabel({"mfcc": "cepstral coefficient", "chroma": "pitch class"}.get(kind, "frequency in Hz"))
 
 
 def _lag_step(layer: str, direction: str, settings: Settings) -> float:
@@ -282,7 +290,13 @@ def _lag_step(layer: str, direction: str, settings: Settings) -> float:
 def _lag_label(direction: str, settings: Settings) -> str:
     if direction == "row":
         return "lag in seconds"
-    units = {"mel": "mel bands", "mfcc": "cepstral coefficients", "spectrogram": "Hz"}
+    units = {
+        "mel": "mel bands",
+        "mfcc": "cepstral coefficients",
+        "spectrogram": "Hz",
+        "cqt": "semitones",
+        "chroma": "rows of the picture",
+    }
     return f"lag in {units[settings.representation]}"
 
 

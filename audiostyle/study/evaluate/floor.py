@@ -32,7 +32,7 @@ def after_inversion(samples: np.ndarray, settings: Settings) -> np.ndarray:
     from audiostyle.audio.spectrogram import log_spectrogram
     from audiostyle.image import image_to_tensor, tensor_to_values, values_to_image
 
-    values = represent(log_spectrogram(samples, settings), settings)
+    values = represent(log_spectrogram(samples, settings), settings, samples)
     image, bounds = values_to_image(values, settings)
     back = tensor_to_values(image_to_tensor(image, settings), {"content": bounds, "style": bounds}, settings)
     level = float(np.sqrt(np.mean(samples**2)))

@@ -1,0 +1,48 @@
+"""Which clip an autocorrelation is taken from, or none."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from audiostyle.settings import Settings
+from audiostyle.weights.load import load_weights
+
+BASE = Settings(rowac=True, colac=True)
+
+
+def names(every_term=False, **changes):
+    from audiostyle.network.start import start_theano
+
+    start_theano("cpu", 0)
+    from audiostyle.network.objective import loss_weights
+
+    found = loss_weights(dataclasses.replace(BASE, **changes), every_term)
+    return [name for name in found if "autocorrelation" in name]
+
+
+@pytest.mark.parametrize("every_term", [False, True])
+def test_no_target_is_no_term(every_term):
+    assert names(every_term) == ["row_autocorrelation", "column_autocorrelation"]
+    assert names(every_term, row_target="none") == ["column_autocorrelation"]
+    assert names(every_term, row_target="none", column_target="none") == []
+
+
+def test_each_axis_has_its_own_clip():
+    from audiostyle.network.start import start_theano
+
+    start_theano("cpu", 0)
+    from audiostyle.network.objective import Objective
+
+    random = np.random.RandomState(0)
+    content, style = (random.uniform(-100, 100, (1, 3, 32, 40)).astype(np.float32) for _ in range(2))
+    settings = dataclasses.replace(BASE, row_target="content", column_target="style")
+    weights = load_weights("random", settings)
+    objective = Objective(content, style, weights.arrays, settings)
+    at_content, at_style = objective(content)[0], objective(style)[0]
+    assert at_content["row_autocorrelation"] < 1e-6 * at_style["row_autocorrelation"]
+    assert at_style["column_autocorrelation"] < 1e-6 * at_content["column_autocorrelation"]
+    without = Objective(content, style, weights.arrays, dataclasses.replace(settings, row_target="none"))
+    parts = without(style)[0]
+    assert "row_autocorrelation" not in parts
+    assert parts["column_autocorrelation"] == at_style["column_autocorrelation"]
