@@ -13,7 +13,7 @@ from audiostyle.network.start import choose_blas_kernels
 __all__ = ["main"]
 
 # Subcommand modules, in the order that --help shows them; each has add_parser(subparsers).
-_COMMANDS = ("transfer", "demo", "weights", "stages", "compare", "evaluate", "doctor")
+_COMMANDS = ("transfer", "demo", "weights", "stages", "compare", "evaluate", "reproduce", "doctor")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,207 @@
+"""The paper's four experiments (section 4): what differs between them, and running one, or going on with it, or not.
+
+Each has a folder of its own, which is that of an ordinary run; what is finished there is not run again.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from audiostyle.errors import InputError
+from audiostyle.run.archive import ARCHIVE_NAME, Archive
+from audiostyle.run.archived import ArchivedRun
+from audiostyle.run.descent import Interruption, Reporter
+from audiostyle.run.folder import shown
+from audiostyle.run.job import Outcome, Request, build_objective, run_transfer
+from audiostyle.run.manifest import MANIFEST_NAME, sha256_of_file
+from audiostyle.run.sameness import check_same
+from audiostyle.settings import Settings
+
+__all__ = ["EXPERIMENTS", "Experiment", "Plan", "build_sharing", "finished_run", "run_experiment"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """One panel of the paper's Figure 3.
+
+    Attributes
+    ----------
+    name : str
+        ``3a`` to ``3d``: the panel, and the folder.
+    title : str
+        What a table or a headline calls it.
+    spectrogram : bool
+        Whether the image is the spectrogram itself; else it is what the preset makes of it.
+    rowac, colac : bool
+        The autocorrelation losses.
+    """
+
+    name: str
+    title: str
+    spectrogram: bool = False
+    rowac: bool = False
+    colac: bool = False
+
+    def settings(self, base: Settings) -> Settings:
+        """Return `base` with what makes this experiment: 25 rounds are asked for in 3a, 40 in the others (4.1)."""
+        representation = "spectrogram" if self.spectrogram else base.representation
+        return dataclasses.replace(base, representation=representation, rowac=self.rowac, colac=self.colac)
+
+
+#: In the paper's order.
+EXPERIMENTS = {
+    one.name: one
+    for one in (
+        Experiment("3a", "spectrogram", spectrogram=True),
+        Experiment("3b", "mel"),
+        Experiment("3c", "mel, row autocorrelation", rowac=True),
+        Experiment("3d", "mel, row and column autocorrelation", rowac=True, colac=True),
+    )
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What all experiments have in common.
+
+    Attributes
+    ----------
+    content, style : str
+        The clips.
+    weights : str
+        A file, or ``random``.
+    folder : str
+        Where each experiment gets its folder.
+    settings : Settings
+        Of experiment 3b; the others are derived from it.
+    command_line : tuple of str
+        Recorded in each ``run.json``.
+    """
+
+    content: str
+    style: str
+    weights: str
+    folder: str
+    settings: Settings
+    command_line: tuple[str, ...] = ()
+
+    def request(self, name: str) -> Request:
+        """Return the transfer that an experiment is."""
+        folder = os.path.join(self.folder, name)
+        settings = EXPERIMENTS[name].settings(self.settings)
+        return Request(
+            self.content,
+            self.style,
+            self.weights,
+            folder,
+            settings,
+            resume=os.path.lexists(os.path.join(folder, ARCHIVE_NAME)),
+            command_line=self.command_line,
+        )
+
+
+def finished_run(plan: Plan, name: str) -> ArchivedRun | None:
+    """Return the archive of a finished experiment; None where it has not been started, or not ended.
+
+    Raises
+    ------
+    InputError
+        If the folder holds a run of other clips, weights or settings, or a damaged one.
+    """
+    request = plan.request(name)
+    if not request.resume:
+        return None
+    archived = Archive.read(os.path.join(request.folder, ARCHIVE_NAME))
+    check_same(archived, _wanted(plan, request, archived))
+    manifest = os.path.join(request.folder, MANIFEST_NAME)
+    if len(archived.rounds) < request.settings.rounds or not os.path.exists(manifest):
+        return None
+    try:
+        with open(manifest, encoding="utf-8") as stream:
+            state = json.load(stream)["state"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"The record {shown(manifest)} of a finished run cannot be read ({error}); remove it, and the results of "
+            "that run are written again."
+        ) from None
+    return archived if state == "finished" else None
+
+
+def run_experiment(
+    plan: Plan,
+    name: str,
+    reporter: Reporter,
+    interruption: Interruption,
+    build: Callable[..., Any],
+) -> Outcome:
+    """Run an experiment, or go on with it after its last finished round.
+
+    Parameters
+    ----------
+    plan : Plan
+    name : str
+        One of :data:`EXPERIMENTS`.
+    reporter, interruption
+        As :func:`audiostyle.run.job.run_transfer` takes them.
+    build : callable
+        From :func:`build_sharing`, the same for all experiments of a call.
+    """
+    return run_transfer(plan.request(name), reporter, interruption, build)
+
+
+def build_sharing() -> Callable[..., Any]:
+    """Return a maker of objectives that run content and style through the network once for 3b, 3c and 3d.
+
+    These differ in terms of their loss only, so each needs a function of its own, but no activations
+    of its own.  What Theano compiled for the first it has for the others anyway.  3a is alone with
+    its images, and its activations are large: nothing of it is kept.
+    """
+    kept: dict[tuple[bytes, str], np.ndarray] = {}
+
+    def build(content: np.ndarray, style: np.ndarray, weights: Any, settings: Settings) -> Any:
+        if settings.representation == "spectrogram":
+            return build_objective(content, style, weights, settings)
+        from audiostyle.network.objective import Objective
+
+        clips = {image.astype(settings.float_type).tobytes() for image in (content, style)}
+
+        class Sharing(Objective):
+            """Looks up what the network makes of the clips before it computes it."""
+
+            def features(self, image: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+                key = np.asarray(image, dtype=self.dtype).tobytes()
+                if key not in clips:
+                    return super().features(image, names)
+                missing = tuple(name for name in names if name != "input" and (key, name) not in kept)
+                if missing:
+                    found = super().features(image, missing)
+                    kept.update({(key, name): value for name, value in found.items()})
+                return {name: image if name == "input" else kept[key, name] for name in names}
+
+        return Sharing(content.astype(settings.float_type), style.astype(settings.float_type), weights.arrays, settings)
+
+    return build
+
+
+def _wanted(plan: Plan, request: Request, archived: ArchivedRun) -> dict[str, Any]:
+    """Describe the request as far as it can be told without reading the weights' arrays or starting Theano."""
+    recorded = archived.description.get("weights", {})
+    digest = None if plan.weights == "random" else sha256_of_file(plan.weights)
+    same = recorded.get("file_sha256") == digest and (digest is not None or recorded.get("path") == "random")
+    sounds = {"content": plan.content, "style": plan.style}
+    return {
+        "settings": dataclasses.asdict(request.settings),
+        "inputs": {
+            role: {"name": os.path.basename(path), "sha256": sha256_of_file(path)} for role, path in sounds.items()
+        },
+        "weights": {
+            "path": plan.weights,
+            "name": os.path.basename(plan.weights),
+            "sha256": recorded.get("sha256") if same else digest,
+        },
+        "machine": archived.description.get("machine", {}),
+    }

@@ -1,0 +1,115 @@
+"""The numbers of a reproduction: every experiment's sound, and the sounds that make their scale."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from audiostyle.prepare import Prepared
+from audiostyle.run.folder import RunFolder
+from audiostyle.settings import Settings
+from audiostyle.study.evaluate.files import Evaluation, evaluate_files
+from audiostyle.study.evaluate.floor import after_inversion
+
+__all__ = ["SCALE", "measure_sounds", "write_scale"]
+
+#: The sounds beside the experiments': file name to what it is.
+SCALE = {
+    "content.wav": "content",
+    "style.wav": "style",
+    "content_inverted_spectrogram.wav": "content inverted, spectrogram",
+    "content_inverted_mel.wav": "content inverted, mel",
+}
+
+
+def write_scale(
+    folder: RunFolder,
+    content: Prepared,
+    style: Prepared,
+    settings: Mapping[str, Settings],
+    progress: Callable[[str], None],
+) -> list[str]:
+    """Write the clips' stretch that is used, and the content after image and inversion with no transfer.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Of the whole reproduction.
+    content, style : Prepared
+    settings : mapping of str to Settings
+        Of the experiments there are, by name: there is an inverted content for 3a, and one for the
+        others.
+    progress : callable
+        Called with a few words before each long part.
+
+    Returns
+    -------
+    list of str
+        Names of the files.
+
+    Raises
+    ------
+    RunError
+        If a file cannot be written.
+    """
+    ways = {}
+    for name, one in settings.items():
+        ways["content_inverted_spectrogram.wav" if name == "3a" else "content_inverted_mel.wav"] = one
+    sounds = {"content.wav": content.samples, "style.wav": style.samples}
+    for name in SCALE:
+        if name in ways:
+            progress(f"Inverting the content ({name})")
+            sounds[name] = after_inversion(content.bandpassed, ways[name])
+    rate = next(iter(settings.values())).sample_rate
+    for name, samples in sounds.items():
+        _write(folder, name, samples, rate)
+    return list(sounds)
+
+
+def measure_sounds(
+    content: str,
+    style: str,
+    folder: str,
+    scale: Sequence[str],
+    experiments: Sequence[str],
+    settings: Settings,
+    progress: Callable[[str], None],
+) -> Evaluation:
+    """Measure the experiments' outputs and the scale; rows are named as in :data:`SCALE`, or ``3a`` to ``3d``.
+
+    Parameters
+    ----------
+    content, style : str
+        The clips.
+    folder : str
+        Of the whole reproduction.
+    scale : sequence of str
+        From :func:`write_scale`.
+    experiments : sequence of str
+    settings : Settings
+        ``duration`` and offsets.
+    progress : callable
+        Called with the name of each sound.
+    """
+    inverted = [name for name in scale if name.startswith("content_inverted")]
+    outputs = [*inverted, *(os.path.join(name, "output.wav") for name in experiments)]
+    paths = [os.path.join(folder, name) for name in outputs]
+    found = evaluate_files(content, style, paths, settings, inversion=False, progress=progress)
+    rows = list(found.rows[:2])
+    for name, row in zip(outputs, found.rows[2:], strict=True):
+        if name in inverted:
+            row = dataclasses.replace(row, name=SCALE[name], role="content_inverted", path=name)
+        else:
+            row = dataclasses.replace(row, name=os.path.dirname(name), path=name)
+        rows.append(row)
+    return Evaluation(found.analysis, tuple(rows))
+
+
+def _write(folder: RunFolder, name: str, samples: np.ndarray, rate: int) -> None:
+    """Write samples as they are, full scale at 1: neither stretched to the peak nor wrapped (T13)."""
+    from scipy.io import wavfile
+
+    whole = np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
+    with folder.atomic_path(name) as part:
+        wavfile.write(part, rate, whole)

@@ -1,0 +1,190 @@
+"""``report.html``: one page that needs nothing but itself, to hear, see and compare a reproduction.
+
+Sounds and pictures are in the page as base64, so that it can be mailed, published or kept.
+"""
+
+import base64
+import html
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from audiostyle.study.evaluate.files import Evaluation, Row
+from audiostyle.study.reproduce.figures import CAPTIONS
+from audiostyle.study.reproduce.measures import SCALE
+
+__all__ = ["render_report"]
+
+_STYLE = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
+_PICTURES = {
+    "mel.png": "mel image: content, style, result",
+    "mfcc.png": "MFCC image: content, style, result",
+    "cqt.png": "constant-Q image: content, style, result",
+    "chroma.png": "chroma image: content, style, result",
+    "spectrogram.png": "spectrogram: content, style, result",
+    "losses.png": "weighted losses, evaluation by evaluation",
+    "row_autocorrelation.png": "row autocorrelation of the image and of deeper layers",
+    "column_autocorrelation.png": "column autocorrelation of the image and of deeper layers",
+}
+_HEARD = {
+    "content.wav": "content: the stretch that is used",
+    "style.wav": "style: the stretch that is used",
+    "content_inverted_spectrogram.wav": "content through the spectrogram image and back, with no transfer: what the "
+    "inversion alone does to 3a",
+    "content_inverted_mel.wav": "content through the mel image and back, with no transfer: what the inversion alone "
+    "does to 3b, 3c and 3d",
+}
+_SHORT = {
+    "content": "content",
+    "style": "style",
+    SCALE["content_inverted_spectrogram.wav"]: "inv. spec",
+    SCALE["content_inverted_mel.wav"]: "inv. mel",
+}
+
+
+def render_report(
+    document: Mapping[str, Any], evaluation: Evaluation, files: Mapping[str, bytes], title: str = "Reproduction"
+) -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    document : mapping
+        From :func:`audiostyle.study.reproduce.results.as_document`.
+    evaluation : Evaluation
+        The same numbers under their headings.
+    files : mapping of str to bytes
+        Sounds and pictures by their path in the reproduction's folder; what is missing is left out.
+    title : str
+    """
+    experiments = document["experiments"]
+    body = [
+        f"<h1>{_text(title)}</h1>",
+        _introduction(document),
+        "<h2>The clips, and what the inversion alone does to them</h2>",
+        '<div class="grid">',
+        *(_player(name, label, files) for name, label in _HEARD.items() if name in files),
+        "</div>",
+        "<h2>The four experiments</h2>",
+        '<div class="grid">',
+        *(_player(f"{name}/output.wav", f"{name}: {one['title']}", files) for name, one in experiments.items()),
+        "</div>",
+        _facts(experiments),
+        "<h2>The paper's figures</h2>",
+        *(_picture(name, caption, files) for name, caption in CAPTIONS.items() if name in files),
+        "<h2>Metrics</h2>",
+        "<p>Each number is also given for the content, the style and the content after inversion alone: these are the "
+        "scale. docs/metrics.md defines every one; a dash means that it is not defined.</p>",
+        *_tables(evaluation),
+        "<h2>Each experiment in pictures</h2>",
+    ]
+    for name, one in experiments.items():
+        body.append(f"<h3>{name}: {_text(one['title'])}</h3>")
+        body += [
+            _picture(f"{name}/{file}", f"{name}, {label}", files)
+            for file, label in _PICTURES.items()
+            if f"{name}/{file}" in files
+        ]
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{_text(title)}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        + "\n".join(body)
+        + "\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _introduction(document: Mapping[str, Any]) -> str:
+    inputs, weights, analysis = document["inputs"], document["weights"], document["analysis"]
+    kind = "random" if weights["file_sha256"] is None else weights["form"]
+    return (
+        "<p>The experiments of <cite>Artistic Style Transfer for Music Data</cite> (Coleman, Penco, Porisky, 2017), "
+        f"made by AudioStyle {_text(document['audiostyle'])} from {analysis['duration']:g} s of "
+        f"<b>{_text(inputs['content']['name'])}</b> (content) and <b>{_text(inputs['style']['name'])}</b> (style) with "
+        f"{_text(kind)} VGG-19 weights (SHA-256 {_text(weights['sha256'][:12])}). The same numbers, with all settings "
+        "and hashes, are in results.json.</p>"
+    )
+
+
+def _player(name: str, label: str, files: Mapping[str, bytes]) -> str:
+    source = f"data:audio/wav;base64,{base64.b64encode(files[name]).decode()}"
+    return (
+        f'<figure class="sound"><figcaption>{_text(label)}</figcaption>'
+        f'<audio controls preload="metadata" aria-label="{_text(label)}" src="{source}"></audio></figure>'
+    )
+
+
+def _picture(name: str, caption: str, files: Mapping[str, bytes]) -> str:
+    source = f"data:image/png;base64,{base64.b64encode(files[name]).decode()}"
+    return (
+        f'<figure><img src="{source}" alt="{_text(caption)}" loading="lazy"><figcaption>{_text(caption)}</figcaption>'
+        "</figure>"
+    )
+
+
+def _facts(experiments: Mapping[str, Any]) -> str:
+    """How each experiment went: a table of the things that run.json knows."""
+    rows = {
+        "image, height × width": [
+            f"{one['image']['height']} × {one['image']['width']}" for one in experiments.values()
+        ],
+        "rounds": [str(len(one["rounds"])) for one in experiments.values()],
+        "evaluations": [str(one["evaluations"]) for one in experiments.values()],
+        "seconds an evaluation": [_shown(one["seconds_per_evaluation"]) for one in experiments.values()],
+        "loss at the start": [_loss(one["first_loss"], "total") for one in experiments.values()],
+        "loss at the end": [_loss(one["last_loss"], "total") for one in experiments.values()],
+    }
+    parts = dict.fromkeys(part for one in experiments.values() for part in one["last_loss"] or {} if part != "total")
+    rows |= {
+        f"{part.replace('_', ' ')} at the end": [_loss(one["last_loss"], part) for one in experiments.values()]
+        for part in parts
+    }
+    return _table("how they went", list(experiments), rows)
+
+
+def _tables(evaluation: Evaluation) -> list[str]:
+    rows = evaluation.rows
+    heads = [_SHORT.get(row.name, row.name) for row in rows]
+    return [
+        _table(heading, heads, {name: _column(rows, heading, name) for name in names})
+        for heading, names in rows[0].scores.items()
+    ]
+
+
+def _column(rows: Sequence[Row], heading: str, name: str) -> list[str]:
+    return [_shown(row.scores[heading][name]) for row in rows]
+
+
+def _table(caption: str, heads: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
+    """A table whose rows break into a line for the name and one for the numbers where the page is narrow."""
+    top = "".join(f'<th scope="col">{_text(head)}</th>' for head in heads)
+    lines = [
+        f'<tr><th scope="row">{_text(name)}</th>' + "".join(f"<td>{_text(cell)}</td>" for cell in cells) + "</tr>"
+        for name, cells in rows.items()
+    ]
+    return (
+        f'<table style="--columns:{len(heads)}"><caption>{_text(caption)}</caption>'
+        f'<thead><tr><th class="corner"></th>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+    )
+
+
+def _loss(loss: Mapping[str, Any] | None, part: str) -> str:
+    value = (loss or {}).get(part)
+    return f"{value:.3g}" if isinstance(value, (int, float)) else "–"
+
+
+def _shown(value: float | None) -> str:
+    """Three or four digits, short enough for a column of a phone's page."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == int(value) and abs(value) < 1e5:
+        return str(int(value))
+    if abs(value) >= 1e5:
+        return f"{value:.1e}"
+    return f"{value:.{max(0, min(3, 2 - math.floor(math.log10(abs(value)))))}f}".replace("-", "−")
+
+
+def _text(text: str) -> str:
+    # A file's name may hold bytes that are not text.
+    return html.escape(text.encode("utf-8", "backslashreplace").decode("utf-8"))
