@@ -30,7 +30,7 @@ RUN --mount=type=bind,source=docker,target=/run/docker \
     && mkdir -p /data /cache \
     && chmod 1777 /data /cache
 # Everything that can be made again goes to /cache, which any user may write.
-ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
+ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONPATH=/opt/audiostyle \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
