@@ -23,13 +23,13 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare, print the table and the verdict."""
     from audiostyle.study.compare import HEADER, compare_files, render
+    from audiostyle.study.isolation import isolated
 
-    lines: list[str] = []
-    comparison = compare_files(args.first, args.second, lambda difference: lines.append(render(difference)))
-    print("\n".join([HEADER, *lines]))
+    comparison = isolated(compare_files, (args.first, args.second))
+    print("\n".join([HEADER, *map(render, comparison.differences)]))
     for path, names in ((args.first, comparison.only_first), (args.second, comparison.only_second)):
         if names:
-            print(f"Only in {path}, not compared: {', '.join(names)}.")
+            print(f"Only in {path}, not compared: {_grouped(names)}.")
     if comparison.unknown:
         print(f"Not stages, ignored: {', '.join(ascii(name)[1:-1] for name in comparison.unknown[:20])}.")
     for warning in comparison.warnings:
@@ -42,3 +42,13 @@ def run(args: argparse.Namespace) -> int:
     why = first.note or f"its {first.stage.measure} difference is {measure:.3g}, and {first.allowed:g} is allowed"
     print(f"The first stage to disagree is /{first.stage.name}: {why}.")
     return 1
+
+
+def _grouped(names: list[str]) -> str:
+    """Return names in a line, those of a large group by its name and number."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.rpartition("/")[0], []).append(name)
+    many = 9
+    parts = [[f"{group}/* ({len(found)})"] if len(found) > many else found for group, found in groups.items()]
+    return ", ".join(name for part in parts for name in part)

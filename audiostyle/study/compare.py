@@ -1,7 +1,6 @@
 """Two stages files beside each other: which stage is the first that differs by more than it may."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -82,15 +81,13 @@ class Comparison:
         return next((one for one in self.differences if not one.agrees), None)
 
 
-def compare_files(first: str, second: str, heard: Callable[[Difference], None] | None = None) -> Comparison:
+def compare_files(first: str, second: str) -> Comparison:
     """Compare what two stages files have in common.
 
     Parameters
     ----------
     first, second : str
         HDF5 files; `first` is what relative differences are relative to.
-    heard : callable, optional
-        Called with each difference when it is known.
 
     Raises
     ------
@@ -101,31 +98,22 @@ def compare_files(first: str, second: str, heard: Callable[[Difference], None] |
     try:
         b = StageReader(second)
         try:
-            return _compare(a, b, heard)
+            return _compare(a, b)
         finally:
             b.close()
     finally:
         a.close()
 
 
-def _compare(a: StageReader, b: StageReader, heard: Callable[[Difference], None] | None) -> Comparison:
+def _compare(a: StageReader, b: StageReader) -> Comparison:
     shared = set(a.names) & set(b.names)
     if not shared:
         raise InputError(
             f"There is nothing to compare: {_holds(a)} and {_holds(b)}; docs/stages.md has the names of the stages."
         )
-    for name in shared:  # a file that cannot be used is refused before anything is shown
-        a.shape(name), b.shape(name)
     float64 = a.attribute("float_type") == b.attribute("float_type") == "float64"
-    differences = []
-    for stage in STAGES:
-        if stage.name in shared:
-            difference = _difference(stage, a, b, float64)
-            differences.append(difference)
-            if heard is not None:
-                heard(difference)
     return Comparison(
-        differences,
+        [_difference(stage, a, b, float64) for stage in STAGES if stage.name in shared],
         [name for name in a.names if name not in shared],
         [name for name in b.names if name not in shared],
         sorted({*a.unknown, *b.unknown}),

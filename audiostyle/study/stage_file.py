@@ -224,12 +224,13 @@ class StageReader:
                         if name in _BY_NAME or any(known.startswith(f"{name}/") for known in _BY_NAME):
                             raise self._unusable(f"{name} is a link to somewhere else, but the numbers are expected")
                         continue
-                    if group.get(key, getclass=True) is not h5py.Group:
-                        names.add(name)
-                    elif name in _BY_NAME:
+                    is_group = group.get(key, getclass=True) is h5py.Group
+                    if is_group and name in _BY_NAME:
                         raise self._unusable(f"{name} is a group, but {_form(_BY_NAME[name])} is expected")
-                    elif any(known.startswith(f"{name}/") for known in _BY_NAME):
+                    if is_group and any(known.startswith(f"{name}/") for known in _BY_NAME):
                         groups.append(name)
+                    else:
+                        names.add(name)
         except InputError:
             raise
         except Exception as error:
