@@ -117,13 +117,13 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         os.chmod(beside, 0o666 & ~_umask())
         os.replace(beside, path)
-        beside = None
     except OSError as error:
         raise RunError(
             f"The weights could not be written to {os.fspath(path)!r}: {error.strerror or error}; "
             "make room or write elsewhere."
         ) from None
     finally:
+        # After the replacement there is nothing under this name any more.
         if beside is not None:
             with contextlib.suppress(OSError):
                 os.unlink(beside)

@@ -1,5 +1,6 @@
 """Every form, whole and broken, through the command line."""
 
+import io
 import os
 import pickle
 import re
@@ -195,6 +196,16 @@ def test_places_that_are_no_files_are_refused(tmp_path, fails):
     assert "more than any file" in fails("info", tmp_path / "huge")
 
 
+def rezipped(data, change):
+    """The zip with its ``data.pkl`` changed."""
+    result = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(result, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            new.writestr(name, change(content) if name.endswith("data.pkl") else content)
+    return result.getvalue()
+
+
 class TestHostileContainers:
     """Containers that declare or unpack to far more than they are."""
 
@@ -248,9 +259,11 @@ class TestHostileContainers:
 
     def test_mat_variable_unpacks_without_end(self, monkeypatch):
         monkeypatch.setattr(matlab_file, "_MAX_UNPACKED", 2**25)
+        # A variable of 4 GiB of numbers, which are passed over, but would have to be unpacked for that.
         packer = zlib.compressobj(9)
-        inner = struct.pack("<II", 14, 2**32 - 8) + struct.pack("<IIII", 6, 8, 1, 0)
+        inner = struct.pack("<II", 14, 2**32 - 8) + struct.pack("<IIII", 6, 8, 6, 0)
         inner += struct.pack("<IIii", 5, 8, 1, 2**31 - 1) + struct.pack("<II", 1, 6) + b"layers\0\0"
+        inner += struct.pack("<II", 9, 2**32 - 72)
         packed = packer.compress(inner) + b"".join(packer.compress(bytes(2**24)) for _ in range(4)) + packer.flush()
         head = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
         self.refused(head + struct.pack("<II", 15, len(packed)) + packed, "zip bomb")
@@ -314,13 +327,43 @@ class TestHostileContainers:
                 file.create_virtual_dataset("block1_conv1/kernel:0", layout)
         self.refused((tmp_path / "file").read_bytes(), "link to somewhere else|in another file")
 
+    @pytest.mark.parametrize(
+        ("old", "new", "expected"),
+        [
+            # strides (1, 1, 1, 1) of conv1_1's kernel (1, 1, 1, 2); then its offset; then its shape
+            (b"(J\2\0\0\0J\2\0\0\0J\2\0\0\0J\1\0\0\0t", b"(J\2\0\0\0J\2\0\0\0J\1\0\0\0J\1\0\0\0t", "usual order"),
+            (b"tQK\0", b"tQK\1", "ends before its last tensor"),
+            (
+                b"(J\1\0\0\0J\1\0\0\0J\1\0\0\0J\2\0\0\0t",
+                b"(J\1\0\0\0J\1\0\0\0J\1\0\0\0J\3\0\0\0t",
+                "usual order|ends before",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("container", ["torch zip", "torch legacy"])
+    def test_torch_tensor_reaches_out_of_its_storage(self, container, old, new, expected, writers, tmp_path):
+        tiny = [np.zeros((1, 1, 1, 2) if index % 2 == 0 else (1,), "f4") for index in range(32)]
+        writers[container](tmp_path / "file", tiny)
+        data = (tmp_path / "file").read_bytes()
+        assert old in data
+        if container == "torch zip":
+            data = rezipped(data, lambda content: content.replace(old, new, 1))
+        else:
+            data = data.replace(old, new, 1)
+        self.refused(data, expected)
+
+    def test_npz_has_a_layer_twice(self, tmp_path):
+        with open(tmp_path / "file", "wb") as file:
+            np.savez(file, conv1_1_W=np.zeros(2), conv1_1_weights=np.zeros(2))
+        self.refused((tmp_path / "file").read_bytes(), "conv1_1 W twice")
+
     def test_torch_storage_declares_more_than_there_is(self, writers, tmp_path):
         tiny = [np.zeros((1,) * 4 if index % 2 == 0 else (1,), "f4") for index in range(32)]
         writers["torch zip"](tmp_path / "file", tiny)
         data = (tmp_path / "file").read_bytes()
-        huge = data.replace(b"J\x01\x00\x00\x00tQ", b"J\xff\xff\xff\x7ftQ")
+        huge = rezipped(data, lambda content: content.replace(b"J\1\0\0\0tQ", b"J\xff\xff\xff\x7ftQ"))
         assert huge != data
-        self.refused(huge, "in a block of|zip archive")
+        self.refused(huge, "in a block of 2147483647 numbers")
 
 
 @pytest.mark.parametrize(
