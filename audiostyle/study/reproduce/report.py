@@ -5,6 +5,7 @@ Sounds and pictures are in the page as base64, so that it can be mailed, publish
 
 import base64
 import html
+import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -116,11 +117,27 @@ def _player(name: str, label: str, files: Mapping[str, bytes]) -> str:
 
 
 def _picture(name: str, caption: str, files: Mapping[str, bytes]) -> str:
-    source = f"data:image/png;base64,{base64.b64encode(files[name]).decode()}"
+    kind, data = ("png", files[name]) if _is_drawing(name) else ("jpeg", _as_jpeg(files[name]))
+    source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     return (
         f'<figure><img src="{source}" alt="{_text(caption)}" loading="lazy"><figcaption>{_text(caption)}</figcaption>'
         "</figure>"
     )
+
+
+def _is_drawing(name: str) -> bool:
+    """Say whether a picture is of lines, which JPEG would blur and PNG keeps small."""
+    return name.endswith(("losses.png", "autocorrelation.png", "figure4.png"))
+
+
+def _as_jpeg(png: bytes) -> bytes:
+    """Make a spectrogram four times smaller; the whole picture lies beside the page."""
+    import matplotlib.image
+
+    data = io.BytesIO()
+    pixels = matplotlib.image.imread(io.BytesIO(png), format="png")[..., :3]
+    matplotlib.image.imsave(data, pixels, format="jpeg", pil_kwargs={"quality": 80})
+    return data.getvalue()
 
 
 def _facts(experiments: Mapping[str, Any]) -> str:
@@ -179,10 +196,12 @@ def _shown(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return "–"
     if value == int(value) and abs(value) < 1e5:
-        return str(int(value))
-    if abs(value) >= 1e5:
-        return f"{value:.1e}"
-    return f"{value:.{max(0, min(3, 2 - math.floor(math.log10(abs(value)))))}f}".replace("-", "−")
+        text = str(int(value))
+    elif abs(value) >= 1e5:
+        text = f"{value:.1e}"
+    else:
+        text = f"{value:.{max(0, min(3, 2 - math.floor(math.log10(abs(value)))))}f}"
+    return ("−" + text[1:]) if text.startswith("-") else text
 
 
 def _text(text: str) -> str:

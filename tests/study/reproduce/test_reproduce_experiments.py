@@ -1,0 +1,130 @@
+"""What makes each experiment, and that finished ones are known, others refused, interrupted ones gone on with."""
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audiostyle.demo.clips import write_clips
+from audiostyle.errors import InputError
+from audiostyle.run.descent import Interruption
+from audiostyle.settings import Settings, preset
+from audiostyle.study.reproduce.experiments import EXPERIMENTS, Plan, build_sharing, finished_run
+
+
+def test_the_papers_four() -> None:
+    made = {name: one.settings(Settings()) for name, one in EXPERIMENTS.items()}
+    assert list(made) == ["3a", "3b", "3c", "3d"]
+    assert [one.representation for one in made.values()] == ["spectrogram", "mel", "mel", "mel"]
+    assert [(one.rowac, one.colac) for one in made.values()] == [
+        (False, False),
+        (False, False),
+        (True, False),
+        (True, True),
+    ]
+    assert [one.rounds for one in made.values()] == [24, 39, 39, 39]  # D5
+    paper = {name: one.settings(preset("paper")) for name, one in EXPERIMENTS.items()}
+    assert [one.representation for one in paper.values()] == ["spectrogram", "mfcc", "mfcc", "mfcc"]
+    assert [one.rounds for one in paper.values()] == [25, 40, 40, 40]
+
+
+def test_finished_ones_are_known(plan: Plan, reproduced: Path) -> None:
+    assert [name for name in EXPERIMENTS if finished_run(plan, name)] == ["3a", "3b", "3d"]
+    record = json.loads((reproduced / "3b" / "run.json").read_text())
+    assert record["command_line"] == ["audiostyle", "reproduce"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings", "said"),
+    [
+        ({}, {"seed": 3}, "seed 0"),
+        ({}, {"iterations": 2}, "iterations 3"),
+        ({"weights": "FILE"}, {}, "other weights"),
+        ({"content": "FILE"}, {}, "another content clip"),
+    ],
+)
+def test_a_run_of_something_else_is_refused(plan, reproduced, tmp_path, changes, settings, said) -> None:
+    other, _ = write_clips(tmp_path, 1.5)
+    changes = {name: str(other) for name in changes}
+    asked = dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, **settings), **changes)
+    with pytest.raises(InputError, match=said):
+        finished_run(asked, "3b")
+
+
+def test_more_iterations_make_it_unfinished(plan: Plan, reproduced: Path) -> None:
+    longer = dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, iterations=4))
+    assert finished_run(longer, "3b") is None
+
+
+def test_a_record_that_is_not_one_is_a_sentence(plan: Plan, reproduced: Path, tmp_path: Path) -> None:
+    shutil.copytree(reproduced / "3b", tmp_path / "3b")
+    copied = dataclasses.replace(plan, folder=str(tmp_path))
+    assert finished_run(copied, "3b") is not None
+    (tmp_path / "3b" / "run.json").write_text("{}")
+    with pytest.raises(InputError, match="results of that run are written again"):
+        finished_run(copied, "3b")
+    os.unlink(tmp_path / "3b" / "run.json")
+    assert finished_run(copied, "3b") is None
+
+
+def test_interrupted_and_gone_on_with(plan: Plan, reproduced: Path, run_one, tmp_path: Path) -> None:
+    class AtTheFifth(Interruption):
+        """Wants to stop at the fifth question."""
+
+        asked = 0
+
+        @property
+        def signal(self):
+            self.asked += 1
+            return signal.SIGINT if self.asked > 4 else 0
+
+        @signal.setter
+        def signal(self, value):
+            pass
+
+    fresh = dataclasses.replace(plan, folder=str(tmp_path))
+    outcome = run_one("3b", of=fresh, interruption=AtTheFifth())
+    assert outcome.signal == signal.SIGINT
+    assert outcome.rounds < plan.settings.rounds
+    assert finished_run(fresh, "3b") is None
+    outcome = run_one("3b", of=fresh)
+    assert outcome.rounds == plan.settings.rounds
+    whole, resumed = finished_run(plan, "3b"), finished_run(fresh, "3b")
+    np.testing.assert_array_equal(resumed.last_image, whole.last_image)
+
+
+@pytest.mark.slow
+def test_shared_activations_are_those_that_each_would_have_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    from audiostyle.network.start import start_theano
+    from audiostyle.weights.load import load_weights
+
+    start_theano("cpu", 0)
+    from audiostyle.network.objective import Objective
+
+    random = np.random.RandomState(0)
+    content, style, point = (random.uniform(-100, 100, (1, 3, 32, 32)).astype(np.float32) for _ in range(3))
+    weights, build = load_weights("random", Settings()), build_sharing()
+    computed = []
+    features = Objective.features
+    monkeypatch.setattr(Objective, "features", lambda self, *a: computed.append(a[1]) or features(self, *a))
+    for name in ("3b", "3d"):
+        settings = EXPERIMENTS[name].settings(Settings())
+        shared = build(content, style, weights, settings)
+        count = len(computed)
+        assert count == 2, "3d did what 3b had done"
+        alone = Objective(content, style, weights.arrays, settings)
+        del computed[count:]
+        (parts, total, gradient), (parts_alone, total_alone, gradient_alone) = shared(point), alone(point)
+        assert parts == parts_alone
+        assert total == total_alone
+        np.testing.assert_array_equal(gradient, gradient_alone)
+        for image in (content, point):
+            for layer, value in alone.features(image, ("input", "conv2_1")).items():
+                np.testing.assert_array_equal(shared.features(image, ("input", "conv2_1"))[layer], value)
+        computed.clear()
+        computed.extend([()] * 2)
