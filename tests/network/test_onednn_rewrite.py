@@ -106,8 +106,11 @@ def test_loss_and_gradient_agree_and_nothing_changes_layout_on_the_way(pooling):
     assert all(node.op.relu for node in nodes if isinstance(node.op, ops.Convolution))
     # The layer before the second pooling has losses of its own, whose gradients come before the ReLU's.
     assert sorted(node.op.relu for node in nodes if isinstance(node.op, ops.PoolGradient)) == [False, True]
-    assert all(node.op.in_place for node in nodes if isinstance(node.op, ops.ReluGradient))
-    assert [node.op.in_place for node in nodes if isinstance(node.op, ops.InputGradient)].count(True) == 2
+    gradients = [node.op for node in nodes if isinstance(node.op, ops.InputGradient)]
+    assert [op.in_place for op in gradients].count(True) == 2
+    assert [op.masked for op in gradients].count(True) == 2
+    # Of the layers with a loss and no convolution after them: the last, and the one before the second pooling.
+    assert [node.op.in_place for node in nodes if isinstance(node.op, ops.ReluGradient)] == [True, True]
 
 
 def test_autocorrelations_are_taken_in_either_layout():

@@ -1,8 +1,8 @@
-"""Convolutions by oneDNN 2.5 in Theano's graph, on the CPU.
+"""Fast convolutions in Theano's graph, on the CPU: oneDNN's, and Winograd kernels in oneDNN's layout.
 
 Theano's own CorrMM unrolls images into matrices (im2col) and reaches a fraction of the processor's
-speed.  oneDNN convolves in a blocked layout, and its version 2.5 is the last whose Winograd kernels run
-on x86: with a quarter of the multiplications they are twice as fast as direct ones, to the same error.
+speed.  oneDNN convolves in a blocked layout without that; 3x3 filters are left to Winograd's algorithm,
+which needs a quarter of the multiplications (:file:`winograd.cpp` says why not oneDNN's own).
 :func:`onednn_mode` gives a mode to compile a function with; everything else stays Theano's.
 
 Call :func:`audiostyle.network.start.start_theano` first.

@@ -246,20 +246,12 @@ int autocorrelation(const Transform *transform, Dimension planes, Dimension heig
         std::vector<double> distances(pairs);
         bool enough = true;
 #pragma omp parallel
-        {
+        try {
             static thread_local Workspace workspace;
-            Complex *buffer = nullptr;
-            try {
-                buffer = static_cast<Complex *>(workspace.at_least(2 * length * sizeof(Complex)));
-            } catch (const std::bad_alloc &) {
-#pragma omp atomic write
-                enough = false;
-            }
-#pragma omp barrier
-            // Static, and summed in order below: the same bits for any number of threads.
-#pragma omp for schedule(static)
+            auto *buffer = static_cast<Complex *>(workspace.at_least(2 * length * sizeof(Complex)));
+            // Summed in order below: the same bits for any number of threads.
+#pragma omp for schedule(static) nowait
             for (Dimension pair = 0; pair < pairs; ++pair) {
-                if (!enough) continue;
                 const Dimension first = 2 * pair, second = first + 1;
                 const bool both = second < groups;
                 const Vector zero = {};
@@ -286,6 +278,9 @@ int autocorrelation(const Transform *transform, Dimension planes, Dimension heig
                         store(gradient + offset, next, count, back[i].real);
                     });
             }
+        } catch (const std::bad_alloc &) {
+#pragma omp atomic write
+            enough = false;
         }
         if (!enough) throw std::bad_alloc();
         *distance = 0;

@@ -31,33 +31,6 @@ dnnl::stream &stream() {
 
 const auto blocked_tag = BLOCK == 16 ? memory::format_tag::nChw16c : memory::format_tag::nChw8c;
 
-// Filters for Winograd F(4x4, 3x3) in oneDNN's layout.  oneDNN can do this, but with float constants that are all rounded
-// up: every result comes out 5e-8 too large, and style losses, fourth powers of activations ten layers deep, 2e-6.
-void transform_filters(const dnnl_wino_desc_t &layout, const float *filters, float *prepared) {
-    // The points are 0, +-5/8, +-3/2 and infinity.
-    const double a = 0.625, b = 1.5, x = -1 / (2 * a * a * (b * b - a * a)), y = 1 / (2 * b * b * (b * b - a * a));
-    const double rows[6][3] = {{1 / (a * a * b * b), 0, 0}, {x, x * a, x * a * a}, {x, -x * a, x * a * a},
-                               {y, y * b, y * b * b},       {y, -y * b, y * b * b}, {0, 0, 1}};
-    const Dimension in = layout.ic, out = layout.oc, i1 = layout.ic_block, o1 = layout.oc_block,
-                    i2 = layout.ic2_block, o2 = layout.oc2_block;
-#pragma omp parallel for schedule(static)
-    for (Dimension o = 0; o < out; ++o)
-        for (Dimension i = 0; i < in; ++i) {
-            const float *filter = filters + (o * in + i) * 9;
-            double half[6][3];
-            for (int r = 0; r < 6; ++r)
-                for (int c = 0; c < 3; ++c)
-                    half[r][c] = rows[r][0] * filter[c] + rows[r][1] * filter[3 + c] + rows[r][2] * filter[6 + c];
-            const Dimension within = (((o / o1 % o2) * i2 + i / i1 % i2) * i1 + i % i1) * o1 + o % o1;
-            for (int r = 0; r < 6; ++r)
-                for (int c = 0; c < 6; ++c) {
-                    const Dimension chunk = ((o / (o1 * o2) * 6 + r) * 6 + c) * (in / (i1 * i2)) + i / (i1 * i2);
-                    prepared[chunk * o2 * i2 * i1 * o1 + within] = static_cast<float>(
-                        half[r][0] * rows[c][0] + half[r][1] * rows[c][1] + half[r][2] * rows[c][2]);
-                }
-        }
-}
-
 } // namespace
 
 // A convolution of stride 1 with "same" padding, prepared for one shape.
@@ -81,10 +54,9 @@ void set_threads(int threads) { number_of_threads = threads; }
 
 int get_threads() { return number_of_threads > 0 ? number_of_threads : omp_get_max_threads(); }
 
-// Algorithms: 0 direct, 1 Winograd F(4x4, 3x3).  The source is plain where its channels are not whole blocks, and so
-// is the result.
+// The source is plain where its channels are not whole blocks, and so is the result.
 int convolution_new(Dimension batch, Dimension in_channels, Dimension out_channels, Dimension height, Dimension width,
-                    Dimension size, int algorithm, int bias, int relu, int accumulate, Convolution **made) {
+                    Dimension size, int bias, int relu, int accumulate, Convolution **made) {
     return guarded([&] {
         const auto f32 = memory::data_type::f32;
         const auto any = memory::format_tag::any;
@@ -93,7 +65,7 @@ int convolution_new(Dimension batch, Dimension in_channels, Dimension out_channe
                                   in_channels % BLOCK ? memory::format_tag::nchw : blocked_tag);
         const memory::desc filters({out_channels, in_channels, size, size}, f32, any);
         const memory::desc result({batch, out_channels, height, width}, f32, blocked_tag);
-        const auto kind = algorithm ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct;
+        const auto kind = dnnl::algorithm::convolution_direct;
         const auto prop = dnnl::prop_kind::forward_inference;
         const memory::dims strides{1, 1}, padding{pad, pad};
         const auto wanted =
@@ -113,16 +85,8 @@ int convolution_new(Dimension batch, Dimension in_channels, Dimension out_channe
     });
 }
 
-void convolution_delete(Convolution *convolution) { delete convolution; }
-
-const char *convolution_name(const Convolution *convolution) { return convolution->description.impl_info_str(); }
-
 std::int64_t convolution_filter_bytes(const Convolution *convolution) {
     return static_cast<std::int64_t>(convolution->description.weights_desc().get_size());
-}
-
-std::int64_t convolution_scratchpad_bytes(const Convolution *convolution) {
-    return static_cast<std::int64_t>(convolution->description.scratchpad_desc().get_size());
 }
 
 // Two convolutions whose filters have this in common can share prepared filters.
@@ -135,9 +99,6 @@ int convolution_filter_layout(const Convolution *convolution, void *layout, int 
 int convolution_prepare(const Convolution *convolution, const float *filters, void *prepared) {
     return guarded([&] {
         const memory::desc wanted = convolution->description.weights_desc();
-        const auto &winograd = wanted.data.format_desc.wino_desc;
-        if (wanted.data.format_kind == dnnl_format_kind_wino && winograd.wino_format == dnnl_wino_wei_OBaaIBOIio)
-            return transform_filters(winograd, filters, static_cast<float *>(prepared));
         const memory from({wanted.dims(), memory::data_type::f32, memory::format_tag::oihw}, engine(),
                           const_cast<float *>(filters));
         memory to(wanted, engine(), prepared);
@@ -190,8 +151,6 @@ int product_new(Dimension channels, Dimension height, Dimension width, Product *
         *made = new Product{description, dnnl::convolution_backward_weights(description)};
     });
 }
-
-void product_delete(Product *product) { delete product; }
 
 int product_run(const Product *product, const float *activation, float *matrix) {
     return guarded([&] {

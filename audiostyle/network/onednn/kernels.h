@@ -23,6 +23,12 @@ using Dimension = std::int64_t;
 typedef float Vector __attribute__((vector_size(BLOCK * sizeof(float)), aligned(4), may_alias));
 typedef std::int32_t Mask __attribute__((vector_size(BLOCK * sizeof(float))));
 
+// mask > 0 ? value : 0; a NaN in mask gives 0.
+inline Vector where_positive(Vector mask, Vector value) {
+    const Mask positive = mask > 0.0f;
+    return (Vector)(positive & (Mask)value);
+}
+
 inline const Vector *vectors(const float *data) { return reinterpret_cast<const Vector *>(data); }
 inline Vector *vectors(float *data) { return reinterpret_cast<Vector *>(data); }
 

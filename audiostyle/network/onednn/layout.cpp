@@ -7,16 +7,6 @@
 
 using namespace kernels;
 
-namespace {
-
-// mask > 0 ? gradient : 0; a NaN in mask gives 0.
-inline Vector where_positive(Vector mask, Vector gradient) {
-    const Mask positive = mask > 0.0f;
-    return (Vector)(positive & (Mask)gradient);
-}
-
-} // namespace
-
 extern "C" {
 
 int to_blocked(Dimension batch, Dimension channels, Dimension pixels, const float *plain, float *blocked) {

@@ -26,7 +26,9 @@ from audiostyle.network.start import cache_folder
 
 __all__ = ["Buffers", "Library", "Unavailable", "load_library"]
 
-_SOURCES = tuple(Path(__file__).with_name(f"{name}.cpp") for name in ("convolution", "layout", "autocorrelation"))
+_SOURCES = tuple(
+    Path(__file__).with_name(f"{name}.cpp") for name in ("convolution", "winograd", "layout", "autocorrelation")
+)
 _HEADER = Path(__file__).with_name("kernels.h")
 # A vector register's floats, and the flags that make the compiler use it.
 _INSTRUCTION_SETS = {
@@ -34,8 +36,8 @@ _INSTRUCTION_SETS = {
     8: ("-mavx2", "-mfma"),
 }
 _REQUIRED = {16: {"avx512f", "avx512bw", "avx512vl", "avx512dq", "fma"}, 8: {"avx2", "fma"}}
-# Below this many 4x4 tiles Winograd's larger filters cost more memory traffic than the multiplications it saves.
-_FEWEST_TILES = 48
+# With fewer 4x4 tiles than this, fetching Winograd's filters, four times as large, takes longer than it saves.
+_FEWEST_TILES = 20
 
 
 class Unavailable(Exception):
@@ -99,15 +101,13 @@ class Library:
         self._products: dict[tuple[Any, ...], ctypes.c_void_p] = {}
         self._transforms: dict[int, ctypes.c_void_p] = {}
         self._prepared: dict[tuple[Any, ...], tuple[weakref.ref[np.ndarray], np.ndarray]] = {}
-        for name in ("last_error", "convolution_name"):
-            getattr(compiled, name).restype = ctypes.c_char_p
-        for name in ("convolution_filter_bytes", "convolution_scratchpad_bytes"):
-            getattr(compiled, name).restype = ctypes.c_int64
+        compiled.last_error.restype = ctypes.c_char_p
+        compiled.convolution_filter_bytes.restype = ctypes.c_int64
 
     def description(self) -> str:
         """Return what does the work, in words."""
-        kernels = "Winograd and direct kernels, AVX-512" if self.block == 16 else "direct kernels, AVX2"
-        return f"oneDNN {self.version}, {kernels}, {self.threads} threads"
+        instructions = "AVX-512" if self.block == 16 else "AVX2"
+        return f"oneDNN {self.version} and Winograd kernels, {instructions}, {self.threads} threads"
 
     def set_threads(self, threads: int) -> None:
         """Run every kernel on this many threads from now on; 0 means what OpenMP says."""
@@ -127,6 +127,7 @@ class Library:
         backwards: bool = False,
         relu: bool = False,
         add_to: np.ndarray | None = None,
+        mask: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return a cross-correlation of stride 1 with zeros around, or its gradient for the input.
 
@@ -145,6 +146,8 @@ class Library:
             Replace negative results by 0.
         add_to : np.ndarray, optional
             Blocked; the result is added to it in place.
+        mask : np.ndarray, optional
+            Blocked; the result, after the addition, is 0 where this is not positive.
 
         Returns
         -------
@@ -162,23 +165,60 @@ class Library:
             bias = np.ascontiguousarray(bias, dtype=np.float32)
             if bias.shape != (outputs,):
                 raise ValueError(f"A bias {bias.shape} does not go with filters {filters.shape}.")
-        key = (batch, inputs, outputs, height, width, size, bias is not None, relu, add_to is not None)
-        convolution = self._convolution(*key)
-        prepared = self._prepare(convolution, filters, backwards)
+        padded = -(-outputs // self.block)
+        shape = (batch, padded, height, width, self.block)
+        for other in (add_to, mask):
+            if other is not None and (other.shape != shape or outputs % self.block):
+                raise ValueError(f"An activation {other.shape} does not go with a result {shape}.")
+        if not self._winograd_suits(batch, inputs, height, width, size):
+            result = self._convolve_directly(source, filters, bias, backwards, relu, add_to)
+            return result if mask is None else self.relu_gradient(mask, result, in_place=True)
+
+        def transform() -> np.ndarray:
+            turned = _oriented(filters, backwards)
+            turned = np.pad(turned, ((0, padded * self.block - outputs), (0, 0), (0, 0), (0, 0)))
+            prepared = Buffers().empty((36 * padded * self.block * inputs,))
+            sizes = map(ctypes.c_int64, (inputs, padded * self.block))
+            self._call("winograd_prepare", *sizes, _address(turned), _address(prepared))
+            return prepared
+
+        prepared = self._keep((id(filters), backwards, "winograd"), filters, transform)
+        if bias is not None and outputs % self.block:
+            bias = np.pad(bias, (0, -outputs % self.block))
+        result = self.buffers.empty(shape) if add_to is None else add_to
+        sizes = map(ctypes.c_int64, (batch, inputs, padded * self.block, height, width))
+        self._call("winograd_run", *sizes, *map(_address, (source, prepared, bias, add_to, mask)), ctypes.c_int(relu),
+                   _address(result))  # fmt: skip
+        return result if outputs % self.block == 0 else self._plain(result, outputs)
+
+    def _winograd_suits(self, batch: int, inputs: int, height: int, width: int, size: int) -> bool:
+        """Tell whether Winograd's algorithm serves.  A rule, and no measurement: runs must repeat."""
+        tiles = batch * -(-height // 4) * -(-width // 4)
+        return size == 3 and inputs % self.block == 0 and tiles >= _FEWEST_TILES
+
+    def _convolve_directly(self, source: np.ndarray, filters: np.ndarray, bias: np.ndarray | None, backwards: bool,
+                           relu: bool, add_to: np.ndarray | None) -> np.ndarray:  # fmt: skip
+        batch, _, height, width = source.shape[:4]
+        outputs, inputs, size = filters.shape[:3]
+        if backwards:
+            outputs, inputs = inputs, outputs
+        shape = (batch, inputs, outputs, height, width, size)
+        convolution = self._convolution(shape, bias is not None, relu, add_to is not None)
+
+        def transform() -> np.ndarray:
+            prepared = Buffers().empty((convolution.filter_bytes // 4,))
+            turned = _oriented(filters, backwards)
+            self._call("convolution_prepare", convolution.handle, _address(turned), _address(prepared))
+            return prepared
+
+        prepared = self._keep((id(filters), backwards, convolution.layout), filters, transform)
         if add_to is not None:
             result = add_to
         elif outputs % self.block:
             result = self.buffers.empty((batch, outputs, height, width))
         else:
             result = self.buffers.empty((batch, outputs // self.block, height, width, self.block))
-        self._call(
-            "convolution_run",
-            convolution.handle,
-            _address(source),
-            _address(prepared),
-            None if bias is None else _address(bias),
-            _address(result),
-        )
+        self._call("convolution_run", convolution.handle, *map(_address, (source, prepared, bias, result)))
         return result
 
     def gram(self, activation: np.ndarray) -> np.ndarray:
@@ -201,12 +241,11 @@ class Library:
         """Return the product of a matrix ``(channels, channels)`` with every pixel of a blocked activation."""
         batch, blocks, height, width, block = activation.shape
         channels = blocks * block
-        convolution = self._convolution(batch, channels, channels, height, width, 1, False, False, False)
+        convolution = self._convolution((batch, channels, channels, height, width, 1), False, False, False)
         prepared = self.buffers.empty((convolution.filter_bytes // 4,))
         self._call("convolution_prepare", convolution.handle, _address(matrix), _address(prepared))
         result = self.buffers.empty(activation.shape)
-        self._call("convolution_run", convolution.handle, _address(activation), _address(prepared), None,
-                   _address(result))  # fmt: skip
+        self._call("convolution_run", convolution.handle, *map(_address, (activation, prepared, None, result)))
         return result
 
     def copy(self, array: np.ndarray) -> np.ndarray:
@@ -228,9 +267,12 @@ class Library:
 
     def from_blocked(self, blocked: np.ndarray) -> np.ndarray:
         """Undo :meth:`to_blocked`."""
-        batch, blocks, height, width, block = blocked.shape
-        result = self.buffers.empty((batch, blocks * block, height, width))
-        self._call("from_blocked", *map(ctypes.c_int64, (batch, blocks * block, height * width)),
+        return self._plain(blocked, blocked.shape[1] * self.block)
+
+    def _plain(self, blocked: np.ndarray, channels: int) -> np.ndarray:
+        batch, _, height, width, _ = blocked.shape
+        result = self.buffers.empty((batch, channels, height, width))
+        self._call("from_blocked", *map(ctypes.c_int64, (batch, channels, height * width)),
                    _address(blocked), _address(result))  # fmt: skip
         return result
 
@@ -258,8 +300,7 @@ class Library:
         batch, blocks, height, width, _ = source.shape
         result = self.buffers.empty(source.shape)
         self._call("pool_gradient", *map(ctypes.c_int64, (batch * blocks, height, width)), _address(source),
-                   None if pooled is None else _address(pooled), _address(gradient), ctypes.c_int(relu),
-                   _address(result))  # fmt: skip
+                   _address(pooled), _address(gradient), ctypes.c_int(relu), _address(result))  # fmt: skip
         return result
 
     def autocorrelation(
@@ -321,38 +362,15 @@ class Library:
         if getattr(self._compiled, name)(*arguments):
             raise RuntimeError(f"{name}: {self._compiled.last_error().decode()}")
 
-    def _convolution(self, batch: int, inputs: int, outputs: int, height: int, width: int, size: int,
-                     bias: bool, relu: bool, accumulate: bool) -> "_Convolution":  # fmt: skip
-        key = (batch, inputs, outputs, height, width, size, bias, relu, accumulate, self.threads)
+    def _convolution(self, shape: tuple[int, ...], bias: bool, relu: bool, accumulate: bool) -> "_Convolution":
+        """Return oneDNN's primitive for a shape (batch, inputs, outputs, height, width, size)."""
+        key = (*shape, bias, relu, accumulate, self.threads)
         if key not in self._convolutions:
             handle = ctypes.c_void_p()
-            shape = [ctypes.c_int64(number) for number in key[:6]]
             flags = [ctypes.c_int(flag) for flag in (bias, relu, accumulate)]
-            for algorithm in self._algorithms(*key[:6]):
-                try:
-                    self._call("convolution_new", *shape, ctypes.c_int(algorithm), *flags, ctypes.byref(handle))
-                    break
-                except RuntimeError:
-                    if algorithm == 0:
-                        raise
+            self._call("convolution_new", *map(ctypes.c_int64, shape), *flags, ctypes.byref(handle))
             self._convolutions[key] = _Convolution(self._compiled, handle)
         return self._convolutions[key]
-
-    def _algorithms(self, batch: int, inputs: int, outputs: int, height: int, width: int, size: int) -> list[int]:
-        """Return what to try: Winograd (1), then direct (0).  By rule and not by time: runs must repeat."""
-        tiles = batch * -(-height // 4) * -(-width // 4)
-        suits = self.block == 16 and size == 3 and not (inputs % 16 or outputs % 16) and tiles >= _FEWEST_TILES
-        return [1, 0] if suits else [0]
-
-    def _prepare(self, convolution: "_Convolution", filters: np.ndarray, backwards: bool) -> np.ndarray:
-        def transform() -> np.ndarray:
-            turned = filters.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1] if backwards else filters
-            turned = np.ascontiguousarray(turned, dtype=np.float32)
-            prepared = Buffers().empty((convolution.filter_bytes // 4,))
-            self._call("convolution_prepare", convolution.handle, _address(turned), _address(prepared))
-            return prepared
-
-        return self._keep((id(filters), backwards, convolution.layout), filters, transform)
 
     def _keep(self, key: tuple[Any, ...], source: np.ndarray, make: Callable[[], np.ndarray]) -> np.ndarray:
         """Return what was made of an array before, or make it; it is dropped with the array."""
@@ -368,7 +386,6 @@ class _Convolution:
 
     def __init__(self, compiled: ctypes.CDLL, handle: ctypes.c_void_p) -> None:
         self.handle = handle
-        self.name = compiled.convolution_name(handle).decode()
         self.filter_bytes = compiled.convolution_filter_bytes(handle)
         size = compiled.convolution_filter_layout(handle, None, 0)
         layout = ctypes.create_string_buffer(size)
@@ -376,8 +393,14 @@ class _Convolution:
         self.layout = layout.raw
 
 
-def _address(array: np.ndarray) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.ctypes.data)
+def _address(array: np.ndarray | None) -> ctypes.c_void_p:
+    return ctypes.c_void_p(None if array is None else array.ctypes.data)
+
+
+def _oriented(filters: np.ndarray, backwards: bool) -> np.ndarray:
+    """Return filters for the convolution that is run: turned round, channels exchanged, if `backwards`."""
+    turned = filters.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1] if backwards else filters
+    return np.ascontiguousarray(turned, dtype=np.float32)
 
 
 @functools.lru_cache(maxsize=1)

@@ -121,29 +121,35 @@ class Convolution(_Blocked):
 class InputGradient(_Blocked):
     """Gradient of :class:`Convolution` for its input.
 
-    Inputs: blocked gradient of the output, filters and, if `accumulate`, a blocked array to add to.
+    Inputs: blocked gradient of the output; filters; if `accumulate`, a blocked array to add to; if
+    `masked`, a blocked array that leaves the sum only where it is positive (the ReLU's result that was
+    the input, so that the output is the gradient for the ReLU's input).
     Output: blocked, or plain where the channels are not whole blocks (`plain`).
     """
 
-    __props__ = ("plain", "accumulate", "in_place")
+    __props__ = ("plain", "accumulate", "masked", "in_place")
 
-    def __init__(self, plain: bool = False, accumulate: bool = False, in_place: bool = False) -> None:
-        self.plain, self.accumulate, self.in_place = plain, accumulate, in_place
+    def __init__(
+        self, plain: bool = False, accumulate: bool = False, masked: bool = False, in_place: bool = False
+    ) -> None:
+        self.plain, self.accumulate, self.masked, self.in_place = plain, accumulate, masked, in_place
         self.destroy_map = {0: [2]} if in_place else {}
 
-    def make_node(self, gradient: Any, filters: Any, *other: Any) -> Any:
+    def make_node(self, gradient: Any, filters: Any, *others: Any) -> Any:
         """Return the Apply node."""
         kind = _plain_type(gradient) if self.plain else gradient.type
-        return Apply(self, [gradient, filters, *other], [kind()])
+        return Apply(self, [gradient, filters, *others], [kind()])
 
     def perform(self, node: Any, inputs: list[np.ndarray], outputs: list[list[Any]]) -> None:
-        """Convolve back."""
+        """Convolve back; the filters are passed as they are."""
         library = load_library()
-        gradient, filters, *other = inputs
+        gradient, filters = np.ascontiguousarray(inputs[0]), inputs[1]
+        others = [np.ascontiguousarray(other) for other in inputs[2:]]
+        mask = others.pop() if self.masked else None
         add_to = None
-        if other:
-            add_to = other[0] if self.in_place else library.copy(other[0])
-        outputs[0][0] = library.convolve(np.ascontiguousarray(gradient), filters, backwards=True, add_to=add_to)
+        if self.accumulate:
+            add_to = others[0] if self.in_place else library.copy(others[0])
+        outputs[0][0] = library.convolve(gradient, filters, backwards=True, add_to=add_to, mask=mask)
 
     def infer_shape(self, node: Any, shapes: list[Any]) -> list[Any]:
         """Return the shape of the convolution's input."""

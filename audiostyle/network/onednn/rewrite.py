@@ -6,14 +6,14 @@ It works on the graph as it was written, before Theano's canonicalisation, in th
    activations, each between a :class:`ToBlocked` and a :class:`FromBlocked`.
 2. Whatever may be done in either layout (elementwise arithmetic, 2x2 pooling, sums, Gram matrices) is
    drawn in, until each FromBlocked that feeds a ToBlocked has cancelled with it.
-3. Neighbours are fused: ReLU into the convolution before it, the ReLU's gradient into the pooling's,
-   a sum of gradients into the convolution that makes one of them.
+3. Neighbours are fused: ReLU into the convolution before it, the ReLU's gradient into the pooling's or
+   the convolution's, a sum of gradients into the convolution that makes one of them.
 
 What is not served (float64, filters that are not constant, other strides) is left as it was and
 becomes Theano's own CorrMM.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,7 @@ def layout_rewrite() -> Any:
             ),
             MergeOptimizer(),
             in2out(_fuse_relu, _fuse_pool_gradient, _fuse_sum),
+            in2out(_fuse_mask),
         ]
     )  # fmt: skip
 
@@ -433,19 +434,23 @@ def _fuse_sum(node: Any) -> Any:
     return False
 
 
-_IN_PLACE: tuple[tuple[type, Callable[[Any], bool], Callable[[], Any]], ...] = (
-    (ReluGradient, lambda op: not op.in_place, lambda: ReluGradient(in_place=True)),
-    (
-        InputGradient,
-        lambda op: op.accumulate and not op.in_place,
-        lambda: InputGradient(accumulate=True, in_place=True),
-    ),
-)
+@local_optimizer([ReluGradient])
+def _fuse_mask(node: Any) -> Any:
+    """ReLU's gradient of a convolution's gradient -> the convolution leaves out what the ReLU did not pass."""
+    if not isinstance(node.op, ReluGradient):
+        return False
+    activation, gradient = node.inputs
+    made = _owner(gradient, InputGradient)
+    if made is None or made.op.plain or made.op.masked or len(gradient.clients) != 1:
+        return False
+    return [InputGradient(accumulate=made.op.accumulate, masked=True)(*made.inputs, activation)]
 
 
 @local_optimizer([ReluGradient, InputGradient], inplace=True)
 def _in_place(node: Any) -> Any:
-    for kind, able, make in _IN_PLACE:
-        if isinstance(node.op, kind) and able(node.op):
-            return [make()(*node.inputs)]
+    op = node.op
+    if isinstance(op, ReluGradient) and not op.in_place:
+        return [ReluGradient(in_place=True)(*node.inputs)]
+    if isinstance(op, InputGradient) and op.accumulate and not op.in_place:
+        return [InputGradient(accumulate=True, masked=op.masked, in_place=True)(*node.inputs)]
     return False

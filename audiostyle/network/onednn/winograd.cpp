@@ -1,0 +1,254 @@
+// 3x3 convolutions by Winograd's F(4x4, 3x3): 36 multiplications where the definition takes 144.
+//
+// oneDNN 2.5 has this too, but it writes the transformed images of a whole layer to memory (a gigabyte at 1024x1712).
+// Here a thread takes a few dozen 4x4 tiles through all three steps, transform of the input, 36 matrix products and
+// transform of the output, while they are in its cache.  A result is summed in the same order whatever the number of
+// threads, and in short sums, which halves the rounding error.
+
+#include "kernels.h"
+
+#include <algorithm>
+#include <vector>
+
+using namespace kernels;
+
+namespace {
+
+// The points of interpolation are 0, +-a, +-b and infinity: those of oneDNN, exact in binary, which keep the rounding
+// errors of both transforms small.
+constexpr float a = 0.625f, b = 1.5f, aa = a * a, bb = b * b;
+constexpr int tile = 4, window = 6, positions = window * window;
+// Rows (tiles) and columns (vectors of channels) of a product that fill the registers.
+constexpr int most_rows = BLOCK == 16 ? 14 : 6, most_columns = 2;
+// Input channels that are summed before the sum is added to the rest.
+constexpr Dimension short_sum = 32;
+// Tiles that a thread takes at once.
+constexpr Dimension most_tiles = 42;
+
+inline void transform_input(const Vector *d, int step, Vector *v, int out_step) {
+    const Vector p = d[4 * step] - bb * d[2 * step], q = d[3 * step] - bb * d[step];
+    const Vector r = d[4 * step] - aa * d[2 * step], s = d[3 * step] - aa * d[step];
+    v[0] = d[4 * step] - (aa + bb) * d[2 * step] + aa * bb * d[0];
+    v[out_step] = p + a * q;
+    v[2 * out_step] = p - a * q;
+    v[3 * out_step] = r + b * s;
+    v[4 * out_step] = r - b * s;
+    v[5 * out_step] = d[5 * step] - (aa + bb) * d[3 * step] + aa * bb * d[step];
+}
+
+inline void transform_output(const Vector *m, int step, Vector *y, int out_step) {
+    const Vector s = m[step] + m[2 * step], d = m[step] - m[2 * step];
+    const Vector t = m[3 * step] + m[4 * step], e = m[3 * step] - m[4 * step];
+    y[0] = m[0] + s + t;
+    y[out_step] = a * d + b * e;
+    y[2 * out_step] = aa * s + bb * t;
+    y[3 * out_step] = a * aa * d + b * bb * e + m[5 * step];
+}
+
+// `Rows` tiles times `Columns` vectors of output channels, over all input channels.  `next`: filters to fetch meanwhile.
+template <int Rows, int Columns>
+void multiply(const float *v, const float *u, const float *next, float *m, Dimension in_blocks, Dimension step) {
+    for (Dimension start = 0; start < in_blocks; start += short_sum / BLOCK) {
+        Vector sums[Rows][Columns] = {};
+        const Dimension end = std::min<Dimension>(in_blocks, start + short_sum / BLOCK);
+        for (Dimension block = start; block < end; ++block, v += step)
+#pragma GCC unroll 2
+            for (int channel = 0; channel < BLOCK; ++channel, u += Columns * BLOCK, next += BLOCK) {
+                Vector w[Columns];
+                __builtin_prefetch(next, 0, 2);
+#pragma GCC unroll 2
+                for (int column = 0; column < Columns; ++column) w[column] = vectors(u)[column];
+#pragma GCC unroll 16
+                for (int row = 0; row < Rows; ++row)
+#pragma GCC unroll 2
+                    for (int column = 0; column < Columns; ++column)
+                        sums[row][column] += v[row * BLOCK + channel] * w[column];
+            }
+#pragma GCC unroll 16
+        for (int row = 0; row < Rows; ++row)
+#pragma GCC unroll 2
+            for (int column = 0; column < Columns; ++column) {
+                Vector *to = vectors(m + column * step) + row;
+                *to = start ? *to + sums[row][column] : sums[row][column];
+            }
+    }
+}
+
+template <int Columns, int Rows = most_rows>
+void multiply_rows(Dimension rows, const float *v, const float *u, const float *next, float *m, Dimension in_blocks,
+                   Dimension step) {
+    if (rows == Rows)
+        multiply<Rows, Columns>(v, u, next, m, in_blocks, step);
+    else if constexpr (Rows > 1)
+        multiply_rows<Columns, Rows - 1>(rows, v, u, next, m, in_blocks, step);
+}
+
+struct Shape {
+    Dimension batch, in_blocks, out_blocks, height, width;
+    Dimension rows() const { return (height + tile - 1) / tile; }
+    Dimension columns() const { return (width + tile - 1) / tile; }
+    Dimension tiles() const { return batch * rows() * columns(); }
+};
+
+// Where a tile's first pixel lies.
+struct Place {
+    Dimension image, y, x;
+};
+
+std::vector<Place> places(const Shape &shape, Dimension first, Dimension count) {
+    std::vector<Place> found(count);
+    for (Dimension index = 0; index < count; ++index) {
+        const Dimension at = first + index, row = at / shape.columns();
+        found[index] = {row / shape.rows(), row % shape.rows() * tile, at % shape.columns() * tile};
+    }
+    return found;
+}
+
+void read_tiles(const Shape &shape, const std::vector<Place> &tiles, const float *source, float *transformed) {
+    const Dimension width = shape.width, height = shape.height, count = tiles.size();
+    for (Dimension block = 0; block < shape.in_blocks; ++block)
+        for (Dimension index = 0; index < count; ++index) {
+            const Place at = tiles[index];
+            const Vector *plane = vectors(source) + (at.image * shape.in_blocks + block) * height * width;
+            Vector input[positions], half[positions];
+            const Vector *corner = plane + (at.y - 1) * width + at.x - 1;
+            Dimension step = width;
+            if (at.y == 0 || at.x == 0 || at.y + window - 1 > height || at.x + window - 1 > width) {
+                for (int row = 0; row < window; ++row)
+                    for (int column = 0; column < window; ++column) {
+                        const Dimension y = at.y + row - 1, x = at.x + column - 1;
+                        const bool inside = y >= 0 && y < height && x >= 0 && x < width;
+                        input[row * window + column] = inside ? plane[y * width + x] : Vector{};
+                    }
+                corner = input;
+                step = window;
+            }
+            for (int row = 0; row < window; ++row) transform_input(corner + row * step, 1, half + row * window, 1);
+            for (int column = 0; column < window; ++column)
+                transform_input(half + column, window, input + column, window);
+            Vector *to = vectors(transformed) + block * count + index;
+            for (int position = 0; position < positions; ++position)
+                to[position * shape.in_blocks * count] = input[position];
+        }
+}
+
+void multiply_tiles(const Shape &shape, Dimension count, const float *transformed, const float *filters,
+                    float *products) {
+    const Dimension in = shape.in_blocks * BLOCK, out = shape.out_blocks * BLOCK, step = count * BLOCK;
+    const Dimension turns = (count + most_rows - 1) / most_rows;
+    for (int position = 0; position < positions; ++position)
+        for (Dimension block = 0; block < shape.out_blocks; block += most_columns) {
+            const float *u = filters + (position * out + block * BLOCK) * in;
+            for (Dimension turn = 0; turn < turns; ++turn) {
+                const Dimension row = count * turn / turns, rows = count * (turn + 1) / turns - row;
+                const float *v = transformed + position * in * count + row * BLOCK;
+                float *m = products + (position * out + block * BLOCK) * count + row * BLOCK;
+                // One turn fetches half of the next filters.
+                const float *next = u + in * BLOCK * (most_columns + turn % 2);
+                if (shape.out_blocks - block >= most_columns)
+                    multiply_rows<most_columns>(rows, v, u, next, m, shape.in_blocks, step);
+                else
+                    multiply_rows<1>(rows, v, u, next, m, shape.in_blocks, step);
+            }
+        }
+}
+
+struct After {
+    const float *bias, *add, *mask;
+    bool relu;
+};
+
+void write_tiles(const Shape &shape, const std::vector<Place> &tiles, const float *products, const After &after,
+                 float *result) {
+    const Dimension width = shape.width, height = shape.height, count = tiles.size();
+    const Vector zero = {};
+    for (Dimension block = 0; block < shape.out_blocks; ++block)
+        for (Dimension index = 0; index < count; ++index) {
+            const Place at = tiles[index];
+            const Vector *from = vectors(products) + block * count + index;
+            Vector input[positions], half[tile * window], output[tile * tile];
+            for (int position = 0; position < positions; ++position)
+                input[position] = from[position * shape.out_blocks * count];
+            for (int column = 0; column < window; ++column)
+                transform_output(input + column, window, half + column, window);
+            for (int row = 0; row < tile; ++row) transform_output(half + row * window, 1, output + row * tile, 1);
+            const Vector bias = after.bias ? vectors(after.bias)[block] : zero;
+            const Dimension rows = std::min<Dimension>(tile, height - at.y);
+            const Dimension columns = std::min<Dimension>(tile, width - at.x);
+            const Dimension start = ((at.image * shape.out_blocks + block) * height + at.y) * width + at.x;
+            for (Dimension row = 0; row < rows; ++row)
+                for (Dimension column = 0; column < columns; ++column) {
+                    const Dimension pixel = start + row * width + column;
+                    Vector value = output[row * tile + column] + bias;
+                    if (after.add) value += vectors(after.add)[pixel];
+                    if (after.mask) value = where_positive(vectors(after.mask)[pixel], value);
+                    if (after.relu) value = value < zero ? zero : value;
+                    vectors(result)[pixel] = value;
+                }
+        }
+}
+
+} // namespace
+
+extern "C" {
+
+// Filters (out, in, 3, 3) become (position, pair of output blocks, in, 2 BLOCK), transformed in double precision: float
+// constants that happen to be rounded up, as oneDNN's all are, make every result 5e-8 too large, and style losses,
+// fourth powers of activations ten layers deep, 2e-6.
+int winograd_prepare(Dimension in, Dimension out, const float *filters, float *prepared) {
+    return guarded([&] {
+        const double p = a, q = b, x = 1 / (2 * p * p * (p * p - q * q)), y = 1 / (2 * q * q * (q * q - p * p));
+        const double rows[window][3] = {{1 / (p * p * q * q), 0, 0}, {x, x * p, x * p * p}, {x, -x * p, x * p * p},
+                                        {y, y * q, y * q * q},       {y, -y * q, y * q * q}, {0, 0, 1}};
+        const Dimension panel = most_columns * BLOCK;
+#pragma omp parallel for schedule(static)
+        for (Dimension o = 0; o < out; ++o)
+            for (Dimension i = 0; i < in; ++i) {
+                const float *filter = filters + (o * in + i) * 9;
+                double half[window][3];
+                for (int r = 0; r < window; ++r)
+                    for (int c = 0; c < 3; ++c)
+                        half[r][c] = rows[r][0] * filter[c] + rows[r][1] * filter[3 + c] + rows[r][2] * filter[6 + c];
+                const Dimension start = o / panel * panel, size = std::min(panel, out - start);
+                for (int r = 0; r < window; ++r)
+                    for (int c = 0; c < window; ++c)
+                        prepared[((r * window + c) * out + start) * in + i * size + o - start] = static_cast<float>(
+                            half[r][0] * rows[c][0] + half[r][1] * rows[c][1] + half[r][2] * rows[c][2]);
+            }
+    });
+}
+
+// The result is the convolution plus bias plus add, 0 where mask is not positive and, with relu, where it is negative
+// itself; add may be the result.
+int winograd_run(Dimension batch, Dimension in, Dimension out, Dimension height, Dimension width, const float *source,
+                 const float *prepared, const float *bias, const float *add, const float *mask, int relu,
+                 float *result) {
+    return guarded([&] {
+        const Shape shape{batch, in / BLOCK, out / BLOCK, height, width};
+        const After after{bias, add, mask, relu != 0};
+        const Dimension tiles = shape.tiles(), threads = omp_get_max_threads();
+        const Dimension parts = (tiles + threads * most_tiles - 1) / (threads * most_tiles) * threads;
+        const Dimension most = (tiles + parts - 1) / parts;
+        bool enough = true;
+#pragma omp parallel
+        try {
+            static thread_local Workspace workspace;
+            auto *transformed = static_cast<float *>(workspace.at_least(positions * most * (in + out) * sizeof(float)));
+            float *products = transformed + positions * most * in;
+#pragma omp for schedule(static) nowait
+            for (Dimension part = 0; part < parts; ++part) {
+                const Dimension first = tiles * part / parts;
+                const auto these = places(shape, first, tiles * (part + 1) / parts - first);
+                read_tiles(shape, these, source, transformed);
+                multiply_tiles(shape, these.size(), transformed, prepared, products);
+                write_tiles(shape, these, products, after, result);
+            }
+        } catch (const std::bad_alloc &) {
+#pragma omp atomic write
+            enough = false;
+        }
+        if (!enough) throw std::bad_alloc();
+    });
+}
+
+} // extern "C"
