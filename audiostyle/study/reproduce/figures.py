@@ -24,7 +24,7 @@ __all__ = ["CAPTIONS", "Result", "draw_figures"]
 #: The paper's captions, with what is really in the panels where that differs (D1).
 CAPTIONS = {
     "figure1.png": "Figure 1: (a) Spectrogram transformation of audio clip. (b) MFCC transformation of audio clip "
-    "(in the released code a mel spectrogram, D1).",
+    "(in the released code a mel spectrogram, D1). It is the style clip.",
     "figure2.png": "Figure 2: Spectrograms of the input audio files. (a) Content clip. (b) Style clip.",
     "figure3.png": "Figure 3: Output spectrograms after style transfer using (a) original loss function (b) MFCC "
     "transform with original loss function (c) MFCC transform with row autocorrelation added to loss function (d) MFCC "
@@ -75,7 +75,8 @@ def draw_figures(content: Prepared, style: Prepared, results: Mapping[str, Resul
         PNG files by name: ``figure1.png`` to ``figure4.png``.
     """
     pictures = {
-        "figure1.png": {"a": content.spectrogram.T, "b": content.values},
+        # The paper does not say which clip this is; its picture is that of the style.
+        "figure1.png": {"a": style.spectrogram.T, "b": style.values},
         "figure2.png": {"a": content.spectrogram.T, "b": style.spectrogram.T},
         "figure3.png": {name[1]: result.spectrogram.T for name, result in sorted(results.items())},
     }
