@@ -266,6 +266,9 @@ def _import_theano(device: str) -> None:
     # "We did not find a dynamic library ..." is wrong for a -l:name flag, and the numpy that is
     # pinned warns about its own distutils: neither is for the user.
     logging.getLogger("theano.tensor.blas").setLevel(logging.ERROR)
+    # That another process has tidied the compile cache is not, either: what is missing is made again.
+    logging.getLogger("theano.gof.cmodule").setLevel(logging.ERROR)
+    logging.getLogger("theano.gof.compilelock").setLevel(logging.ERROR)
     with warnings.catch_warnings(), _caught_errors("theano.gpuarray") as errors:
         warnings.simplefilter("ignore")
         try:
