@@ -80,10 +80,11 @@ def main():
     parser.add_argument("tensors")
     parser.add_argument("--repeat", type=int, default=10)
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    data = {name: torch.from_numpy(array) for name, array in np.load(options.tensors).items()}
+    data = {name: torch.from_numpy(array).to(options.device) for name, array in np.load(options.tensors).items()}
     weights = [(data[f"W{i}"], data[f"b{i}"]) for i in range(1, 14)]
     loss = Loss(data["content"], data["style"], weights)
     seconds = []
@@ -92,7 +93,7 @@ def main():
         image = data["image"].clone().requires_grad_(True)
         value = loss(image)
         value.backward()
-        total, gradient = value.item(), image.grad.numpy()
+        total, gradient = value.item(), image.grad.cpu().numpy()
         seconds.append(time.perf_counter() - start)
     norm = float(np.linalg.norm(gradient.astype("float64")))
     print(json.dumps({"torch": torch.__version__, "loss": total, "gradient_norm": norm, "seconds": seconds}))
