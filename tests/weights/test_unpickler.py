@@ -228,6 +228,9 @@ def bomb(name):
     if name == "tuple as a key":
         # t = (t, t), 60 times: its hash would be computed 2 ** 60 times
         return b"}K\x01" + b"2\x86" * 60 + b"K\x01s."
+    if name == "a long text as a key again and again":
+        text = b"T" + struct.pack("<i", 10**7) + b"a" * 10**7 + b"q\x000"
+        return text + b"}" + b"h\x00K\x01s" * 40_000 + b"."
     if name == "tuple nested as deep as possible":
         return b")" + b"\x85" * 190_000 + b"."
     if name == "list nested as deep as possible":
@@ -251,6 +254,7 @@ def bomb(name):
     ("name", "refused"),
     [
         ("tuple as a key", True),
+        ("a long text as a key again and again", True),
         ("tuple nested as deep as possible", False),
         ("list nested as deep as possible", False),
         ("memo at the highest place", False),
