@@ -278,7 +278,10 @@ def _import_theano(device: str) -> None:
                 raise
             errors.append(error)
     if device != "cpu" and (errors or not sys.modules["theano.gpuarray"].pygpu_activated):
-        reason = str(errors[0]).strip().splitlines()[0] if errors else "pygpu did not start"
+        # pygpu's messages are bytes.
+        said = (errors[0].args or ("",))[0] if errors else "pygpu did not start"
+        text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+        reason = (text.strip().splitlines() or [type(errors[0]).__name__])[0]
         raise InputError(
             f"The device {device!r} cannot be used: {reason}; python -m audiostyle doctor --device {device} says what "
             "there is, and --device cpu always works."

@@ -144,3 +144,22 @@ def test_nvrtc_compiles_every_kernel(evaluate, cuda_libraries, tmp_path, capabil
     kernels = [path.read_text() for path in tmp_path.glob("*.ptx")]
     assert len(kernels) > 100
     assert all(f".target sm_{capability.replace('.', '')}" in kernel for kernel in kernels)
+
+
+def test_a_device_that_fails_to_start(python_path, cuda_libraries):
+    done = subprocess.run(
+        [sys.executable, "-c", "from audiostyle.network.start import start_theano; start_theano('cuda')"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{ROOT}:{python_path}",
+            "LD_LIBRARY_PATH": str(cuda_libraries),
+            "STUB_CUDA_RETAIN": "2",  # out of memory
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    error = "audiostyle.errors.InputError: The device 'cuda' cannot be used: No cuda device available; python -m"
+    assert done.stderr.splitlines()[-1].startswith(error)
+    assert done.stderr.count("Traceback") == 1  # of the uncaught InputError itself
