@@ -68,6 +68,8 @@ def _clip_stages() -> list[Stage]:
         Stage("spectrogram", "frame, bin", "log10 of the magnitude over its maximum", "largest", 1e-9),
         Stage("mel", "mel, column", "log10, averaged by the mel filters", "largest", 1e-6),
         Stage("mfcc", "coefficient, column", "orthonormal DCT of log10", "largest", 1e-5),
+        Stage("cqt", "bin, column", "log10 of the magnitude over its maximum", "largest", 1e-5),
+        Stage("chroma", "pitch class, column", "log10 of the magnitude over its maximum", "largest", 1e-5),
         Stage("range", "bound", "lowest and highest value, which grey levels 0 and 256 stand for", "largest", 1e-6),
         Stage("image", "row, column", "grey level, 0 to 255", "largest", 0.0),
         Stage("rescaled", "row, column", "grey level, shrunk by spec_zoom", "largest", 1e-9),

@@ -26,6 +26,11 @@ from audiostyle.weights.load import Weights
 
 __all__ = ["Point", "choose_image", "read_image", "write_stages"]
 
+# Representations that are made from a mel spectrogram.
+_ON_MEL = ("mel", "mfcc")
+# What a row of each representation is.
+_ROWS = {"mel": "mel", "mfcc": "coefficient", "cqt": "bin", "chroma": "pitch class"}
+
 Stages = Iterator[tuple[str, Any, dict[str, Any]]]
 
 
@@ -174,7 +179,8 @@ def read_image(path: str, height: int, width: int) -> np.ndarray:
 
 def _clip_stages(clips: dict[str, Prepared], settings: Settings) -> Stages:
     """Yield both clips from samples to tensor."""
-    if settings.representation != "spectrogram" or _mel_works(settings):
+    with_mel = settings.representation in _ON_MEL or _mel_works(settings)
+    if with_mel:
         mel_filter, inverse = mel_filters(settings)
         yield "mel_filter", mel_filter, {}
         yield "mel_filter_inverse", inverse, {}
@@ -182,13 +188,11 @@ def _clip_stages(clips: dict[str, Prepared], settings: Settings) -> Stages:
         yield f"{role}/samples", clip.samples, {"sample_rate": settings.sample_rate}
         yield f"{role}/bandpassed", clip.bandpassed, {}
         yield f"{role}/spectrogram", clip.spectrogram, {}
-        if settings.representation == "mel":
-            yield f"{role}/mel", clip.values, {}
-        elif settings.representation == "mfcc" or _mel_works(settings):
+        if with_mel:
             # In spectrogram mode nothing comes of it; it is there to compare a port's mel function.
             yield f"{role}/mel", to_mel(clip.spectrogram, settings), {}
-        if settings.representation == "mfcc":
-            yield f"{role}/mfcc", clip.values, {}
+        if settings.representation not in ("mel", "spectrogram"):
+            yield f"{role}/{settings.representation}", clip.values, {}
         yield f"{role}/range", np.array(clip.value_range), {}
         yield f"{role}/image", clip.image, {"axes": _image_axes(settings)}
         if settings.representation == "spectrogram":
@@ -197,19 +201,18 @@ def _clip_stages(clips: dict[str, Prepared], settings: Settings) -> Stages:
 
 
 def _mel_works(settings: Settings) -> bool:
-    """Say whether the settings of a spectrogram run allow mel filters as well."""
+    """Say whether the settings of a run without mel allow a mel spectrogram as well."""
     try:
         mel_filters(settings)
+        image_shape(dataclasses.replace(settings, representation="mel"))
     except InputError:
         return False
     return True
 
 
 def _image_axes(settings: Settings) -> str:
-    if settings.representation == "mel":
-        return "mel, column"
-    if settings.representation == "mfcc":
-        return "coefficient, column"
+    if settings.representation != "spectrogram":
+        return f"{_ROWS[settings.representation]}, column"
     return "frame, bin" if settings.spec_orientation == "time_rows" else "bin, frame"
 
 

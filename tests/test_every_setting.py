@@ -1,0 +1,267 @@
+"""Every setting acts, and where it says: each is changed alone, and the first stage that changes is named.
+
+A new field of Settings fails here until it has its line in one of the tables.
+"""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from golden_weights import golden_weights
+from scipy.io import wavfile
+
+from audiostyle.audio.clip import to_int16
+from audiostyle.audio.inversion import invert
+from audiostyle.audio.representation import unrepresent
+from audiostyle.errors import InputError
+from audiostyle.image import tensor_to_values
+from audiostyle.network.device import resolve_device
+from audiostyle.network.start import start_theano
+from audiostyle.prepare import prepare_clip
+from audiostyle.settings import Settings
+from audiostyle.start_image import start_image
+from audiostyle.transfer import transfer
+
+start_theano()
+
+from audiostyle.network.convolution import choose_convolution  # noqa: E402
+from audiostyle.network.objective import Objective  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+BASE = Settings(duration=0.3, inversion_iterations=2)
+SPEC = {"representation": "spectrogram"}
+
+# Field -> what else is set, another value of it, and the first stage that it changes.
+OF_SOUND = {
+    "sample_rate": ({}, 24000, "samples"),
+    "duration": ({}, 0.35, "samples"),
+    "offset_content": ({}, 0.05, "samples"),
+    "offset_style": ({}, 0.05, "samples"),
+    "bandpass_low": ({}, 200.0, "bandpassed"),
+    "bandpass_high": ({}, 8000.0, "bandpassed"),
+    "bandpass_order": ({}, 2, "bandpassed"),
+    "n_fft": ({}, 4096, "spectrogram"),
+    "hop_length": ({}, 256, "spectrogram"),
+    "log_floor": ({}, -3.0, "spectrogram"),
+    "frame_padding": ({}, "exact", "spectrogram"),
+    "representation": ({}, "mfcc", "values"),
+    "mel_order": ({}, "mel_then_log", "values"),
+    "n_mels": ({}, 80, "values"),
+    "mel_fmin": ({}, 60.0, "values"),
+    "mel_fmax": ({}, 18000.0, "values"),
+    "mel_sample_rate": ({}, 48000, "values"),
+    "time_zoom": ({}, 1, "values"),
+    "spec_zoom": (SPEC, 3, "tensor"),
+    "spec_zoom_axes": (SPEC, "time", "tensor"),
+    "spec_edges": (SPEC, "edge", "tensor"),
+    "spec_orientation": (SPEC, "time_columns", "values"),
+    "quantise_maximum": ({}, "clip", "image"),
+    "quantise_rounding": ({}, "round", "image"),
+    "output_channel": ({}, "green", "values back"),
+    "denormalise_range": ({}, "style", "values back"),
+    "inversion": ({}, "griffinlim", "waves"),
+    "inversion_iterations": ({}, 3, "waves"),
+    "inversion_mirror": ({}, "exact", "waves"),
+    "inversion_reversal": ({}, False, "waves"),
+    "inversion_alignment": ({}, False, "waves"),
+    "inversion_frame": ({}, "whole", "waves"),
+    "inversion_floor": ({}, "silent", "waves"),
+    "int16_peak": ({}, "clip", "int16"),
+    "output_level": ({}, "content", "int16"),
+}
+ALSO_OF_SOUND = [
+    ("representation", {}, "spectrogram", "values"),
+    ("representation", {}, "cqt", "values"),
+    ("representation", {}, "chroma", "values"),
+    ("output_channel", {}, "blue", "values back"),
+    ("output_channel", {}, "mean", "values back"),
+    ("denormalise_range", {}, "mean", "values back"),
+]
+
+# The same of the network: which loss parts change. All others, and the features, stay.
+NETWORK = {"content_layer": "conv2_1", "style_layers": ("conv1_1",), "style_weight": 1.0}
+ROWS, BOTH = {"rowac": True}, {"rowac": True, "colac": True}
+OF_NETWORK = {
+    "pooling": ({}, "max", {"content"}),
+    "content_layer": ({}, "conv1_2", {"content"}),
+    "style_layers": ({}, ("conv1_2",), {"style_conv1_1", "style_conv1_2"}),
+    "content_weight": ({}, 2e-3, {"content"}),
+    "style_weight": ({}, 2.0, {"style_conv1_1"}),
+    "tv_weight": ({}, 3e-8, {"total_variation"}),
+    "tv_exponent": ({}, 1.0, {"total_variation"}),
+    "rowac": ({}, True, {"row_autocorrelation"}),
+    "colac": ({}, True, {"column_autocorrelation"}),
+    "row_weight": (BOTH, 2e-9, {"row_autocorrelation"}),
+    "column_weight": (BOTH, 2e-9, {"column_autocorrelation"}),
+    "row_target": (BOTH, "content", {"row_autocorrelation"}),
+    "column_target": (BOTH, "content", {"column_autocorrelation"}),
+    "ac_layers": (ROWS, ("conv1_1",), {"row_autocorrelation", "row_autocorrelation_conv1_1"}),
+    "ac_layer_weights": (ROWS, (3.0,), {"row_autocorrelation"}),
+    "ac_normaliser": (BOTH, "height_width", {"row_autocorrelation", "column_autocorrelation"}),
+    "ac_mean": (BOTH, "removed", {"row_autocorrelation", "column_autocorrelation"}),
+}
+ALSO_OF_NETWORK = [
+    ("row_target", BOTH, "none", {"row_autocorrelation"}),
+    ("column_target", BOTH, "none", {"column_autocorrelation"}),
+]
+
+# Those of the descent and the machine have a test of their own below.
+OF_DESCENT = {"iterations": 3, "round_count": "as_asked", "max_evaluations": 9, "restart": "best"}
+OTHERS = {"float_type", "device", "convolution", "threads", "seed", "start"}
+
+sound_cases = [(name, *case) for name, case in OF_SOUND.items()] + ALSO_OF_SOUND
+network_cases = [(name, *case) for name, case in OF_NETWORK.items()] + ALSO_OF_NETWORK
+
+
+def test_every_field_and_every_choice_has_its_test():
+    fields = {field.name: field for field in dataclasses.fields(Settings)}
+    assert set(OF_SOUND) | set(OF_NETWORK) | set(OF_DESCENT) | OTHERS == set(fields)
+    tried = {(name, value) for name, _, value, _ in sound_cases + network_cases}
+    tried |= set(OF_DESCENT.items()) | {("float_type", "float64"), ("start", "first_draw")}
+    for name, field in fields.items():
+        choices = field.metadata["choices"]
+        if choices is None or isinstance(field.default, tuple) or name in ("content_layer", "convolution"):
+            continue
+        missing = [value for value in choices if value != field.default and (name, value) not in tried]
+        assert not missing, f"no test switches {name} to {missing}"
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    folder, random = tmp_path_factory.mktemp("clips"), np.random.RandomState(0)
+    time = np.arange(9600) / 24000
+    for name, pitch in (("content", 220), ("style", 330)):
+        sound = np.sin(2 * np.pi * pitch * time) + 0.3 * random.standard_normal(len(time)) * np.exp(-9 * (time % 0.1))
+        wavfile.write(folder / f"{name}.wav", 24000, (sound / np.abs(sound).max() * 20000).astype(np.int16))
+    return folder
+
+
+@lru_cache(maxsize=8)
+def sound_stages(folder, settings):
+    """Everything that is not the network, stage by stage."""
+    content = prepare_clip(folder / "content.wav", settings, settings.offset_content)
+    style = prepare_clip(folder / "style.wav", settings, settings.offset_style)
+    stages = {
+        name: [getattr(clip, name) for clip in (content, style)]
+        for name in ("samples", "bandpassed", "spectrogram", "values", "image", "tensor")
+    }
+    noise = np.random.RandomState(3).uniform(-128, 128, content.tensor.shape).astype(np.float32)
+    ranges = {"content": content.value_range, "style": style.value_range}
+    stages["values back"] = [tensor_to_values(noise, ranges, settings)]
+    stages["spectrogram back"] = [unrepresent(tensor_to_values(content.tensor, ranges, settings), settings)]
+    waves = []
+    samples = invert(
+        stages["spectrogram back"][0], settings, trace=lambda index, wave, slides: waves.append(wave.copy())
+    )
+    stages["waves"] = waves
+    # A positive peak, so that the question of 32768 arises.
+    samples *= np.sign(samples[np.abs(samples).argmax()])
+    stages["int16"] = [to_int16(samples, settings, level=0.01)]
+    return stages
+
+
+def same(first, second):
+    return len(first) == len(second) and all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize(("name", "others", "value", "first_changed"), sound_cases)
+def test_settings_of_sound(name, others, value, first_changed, clips):
+    base = dataclasses.replace(BASE, **others)
+    assert getattr(base, name) != value
+    before, after = (sound_stages(clips, one) for one in (base, dataclasses.replace(base, **{name: value})))
+    changed = [stage for stage in before if not same(before[stage], after[stage])]
+    assert changed
+    assert changed[0] == first_changed
+
+
+@lru_cache(maxsize=4)
+def losses(settings):
+    """Parts, total and gradient at noise, through the shallow end of a random network."""
+    content, style, image = np.random.RandomState(7).uniform(-128, 128, (3, 1, 3, 17, 20)).astype(settings.float_type)
+    return Objective(content, style, golden_weights(conv1_1_div32=True), settings)(image)
+
+
+@pytest.mark.parametrize(("name", "others", "value", "changed"), network_cases)
+def test_settings_of_the_network(name, others, value, changed):
+    base = Settings(**NETWORK, convolution="corrmm", **others)
+    assert getattr(base, name) != value
+    (before, *rest), (after, *others_after) = (
+        losses(one) for one in (base, dataclasses.replace(base, **{name: value}))
+    )
+    names = {part for part in {*before, *after} if before.get(part) != after.get(part)}
+    assert names == changed
+    assert rest[0] != others_after[0]
+    assert not np.array_equal(rest[1], others_after[1])
+
+
+def test_float_type():
+    single, double = (
+        losses(Settings(**NETWORK, convolution="corrmm", float_type=kind)) for kind in ("float32", "float64")
+    )
+    assert (single[2].dtype, double[2].dtype) == ("float32", "float64")
+    assert 0 < abs(single[1] / double[1] - 1) < 1e-5
+    assert start_image(2, 3, Settings(float_type="float64", start="first_draw")).dtype == "float64"
+
+
+def descent(settings):
+    """Rounds over a valley with a wrong slope, so that line searches fail and the last point is not the best."""
+    steepness = np.arange(1, 13).reshape(1, 3, 1, 4)
+
+    def valley(image):
+        value = float((steepness * image**2).sum())
+        return {"valley": value}, value, 2 * steepness * image + 3 * np.cos(40 * image)
+
+    start = np.random.RandomState(1).uniform(-2, 2, (1, 3, 1, 4))
+    return [(one.evaluations, one.image.tobytes()) for one in transfer(valley, start, settings)]
+
+
+@pytest.mark.parametrize("name", OF_DESCENT)
+def test_settings_of_the_descent(name):
+    base = Settings(iterations=5, max_evaluations=8)
+    assert getattr(base, name) != OF_DESCENT[name]
+    assert descent(base) != descent(dataclasses.replace(base, **{name: OF_DESCENT[name]}))
+    assert descent(base) == descent(base)
+
+
+def test_settings_of_the_start():
+    first = start_image(3, 4, Settings())
+    assert not np.array_equal(first, start_image(3, 4, Settings(seed=1)))
+    assert not np.array_equal(first, start_image(3, 4, Settings(start="first_draw")))
+
+
+def test_convolution():
+    assert choose_convolution(Settings(convolution="corrmm")).name == "corrmm"
+    automatic = choose_convolution(Settings()).name
+    if automatic == "onednn":
+        assert choose_convolution(Settings(convolution="onednn")).name == "onednn"
+    else:
+        with pytest.raises(InputError, match="onednn"):
+            choose_convolution(Settings(convolution="onednn"))
+
+
+def test_threads():
+    try:
+        assert start_theano(threads=1).threads == 1
+        assert start_theano(threads=3).threads == 3
+    finally:
+        start_theano()
+
+
+def test_device(tmp_path, clips):
+    """The one setting that only a fresh process heeds: nothing else has to be right if it is wrong."""
+    with pytest.raises(InputError, match="nonsense"):
+        resolve_device("nonsense")
+    script = (
+        "import sys; from audiostyle.network.start import start_theano; from audiostyle.errors import InputError\n"
+        "try: start_theano('cuda7')\n"
+        "except InputError as error: print(error); sys.exit(2)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "cuda7" in done.stdout
