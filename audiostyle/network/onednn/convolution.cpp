@@ -1,4 +1,4 @@
-// Convolutions and products of channels: oneDNN's primitives.
+// Convolutions by oneDNN's direct kernels: what Winograd's algorithm does not serve.
 
 #include "kernels.h"
 
@@ -39,11 +39,6 @@ struct Convolution {
     dnnl::convolution_forward primitive;
     bool plain_output;
     Dimension batch, out_channels, pixels;
-};
-
-struct Product {
-    dnnl::convolution_backward_weights::primitive_desc description;
-    dnnl::convolution_backward_weights primitive;
 };
 
 extern "C" {
@@ -130,44 +125,6 @@ int convolution_run(const Convolution *convolution, const float *source, const v
         if (convolution->plain_output)
             from_blocked(convolution->batch, convolution->out_channels, convolution->pixels,
                          static_cast<const float *>(output), result);
-    });
-}
-
-// The Gram matrix of channels over pixels: the weight gradient of a 1x1 convolution of an activation with itself.
-int product_new(Dimension channels, Dimension height, Dimension width, Product **made) {
-    return guarded([&] {
-        const auto f32 = memory::data_type::f32;
-        const memory::desc activation({1, channels, height, width}, f32, blocked_tag);
-        const memory::desc matrix({channels, channels, 1, 1}, f32, memory::format_tag::any);
-        const memory::dims strides{1, 1}, padding{0, 0};
-        dnnl::primitive_attr attributes;
-        attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-        const auto direct = dnnl::algorithm::convolution_direct;
-        const dnnl::convolution_forward::primitive_desc hint(
-            {dnnl::prop_kind::forward_training, direct, activation, matrix, activation, strides, padding, padding},
-            engine());
-        const dnnl::convolution_backward_weights::primitive_desc description(
-            {direct, activation, matrix, activation, strides, padding, padding}, attributes, engine(), hint);
-        *made = new Product{description, dnnl::convolution_backward_weights(description)};
-    });
-}
-
-int product_run(const Product *product, const float *activation, float *matrix) {
-    return guarded([&] {
-        const auto &description = product->description;
-        const memory::desc layout = description.diff_weights_desc();
-        const size_t pad_bytes = description.scratchpad_desc().get_size();
-        auto *working = static_cast<char *>(scratchpad.at_least(pad_bytes + layout.get_size() + 64));
-        memory pad(description.scratchpad_desc(), engine(), working);
-        memory blocked(layout, engine(), working + (pad_bytes + 63) / 64 * 64);
-        memory source(description.src_desc(), engine(), const_cast<float *>(activation));
-        product->primitive.execute(stream(), {{DNNL_ARG_SRC, source},
-                                              {DNNL_ARG_DIFF_DST, source},
-                                              {DNNL_ARG_DIFF_WEIGHTS, blocked},
-                                              {DNNL_ARG_SCRATCHPAD, pad}});
-        memory plain({layout.dims(), memory::data_type::f32, memory::format_tag::oihw}, engine(), matrix);
-        dnnl::reorder(blocked, plain).execute(stream(), blocked, plain);
-        stream().wait();
     });
 }
 

@@ -26,10 +26,9 @@ from audiostyle.network.start import cache_folder
 
 __all__ = ["Buffers", "Library", "Unavailable", "load_library"]
 
-_SOURCES = tuple(
-    Path(__file__).with_name(f"{name}.cpp") for name in ("convolution", "winograd", "layout", "autocorrelation")
-)
-_HEADER = Path(__file__).with_name("kernels.h")
+_FOLDER = Path(__file__).parent
+_SOURCES = tuple(_FOLDER / f"{name}.cpp" for name in ("convolution", "winograd", "gram", "layout", "autocorrelation"))
+_HEADER = _FOLDER / "kernels.h"
 # A vector register's floats, and the flags that make the compiler use it.
 _INSTRUCTION_SETS = {
     16: ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"),
@@ -98,7 +97,6 @@ class Library:
         self._compiled, self.block, self.version = compiled, block, version
         self.buffers = Buffers()
         self._convolutions: dict[tuple[Any, ...], _Convolution] = {}
-        self._products: dict[tuple[Any, ...], ctypes.c_void_p] = {}
         self._transforms: dict[int, ctypes.c_void_p] = {}
         self._prepared: dict[tuple[Any, ...], tuple[weakref.ref[np.ndarray], np.ndarray]] = {}
         compiled.last_error.restype = ctypes.c_char_p
@@ -228,13 +226,8 @@ class Library:
         """
         _, blocks, height, width, block = activation.shape
         channels = blocks * block
-        key = (channels, height, width, self.threads)
-        if key not in self._products:
-            handle = ctypes.c_void_p()
-            self._call("product_new", *map(ctypes.c_int64, key[:3]), ctypes.byref(handle))
-            self._products[key] = handle
         matrix = self.buffers.empty((channels, channels))
-        self._call("product_run", self._products[key], _address(activation), _address(matrix))
+        self._call("gram", *map(ctypes.c_int64, (channels, height * width)), *map(_address, (activation, matrix)))
         return matrix
 
     def mix(self, matrix: np.ndarray, activation: np.ndarray) -> np.ndarray:
