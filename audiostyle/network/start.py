@@ -134,8 +134,8 @@ def start_theano(device: str = "cpu", threads: int = 0) -> Backend:
     """
     import scipy.linalg  # noqa: F401  loads the OpenBLAS that Theano's functions will be linked to
 
+    device = resolve_device(device)
     if "theano" not in sys.modules:
-        device = resolve_device(device)
         check_device(device, cudnn=_user_flags().get("dnn.enabled", "False"))
         check_compiler()
         with _environment("THEANO_FLAGS", _flags(device)):
@@ -143,6 +143,11 @@ def start_theano(device: str = "cpu", threads: int = 0) -> Backend:
     _put_back_names()
     import theano
 
+    if (theano.config.device == "cpu") != (device == "cpu"):
+        raise InputError(
+            f"The device {device!r} was asked for, but Theano already runs on {theano.config.device!r} in this process; "
+            "start another process for another device."
+        )
     threads = thread_count(threads)
     _limit_threads(threads)
     return Backend(
