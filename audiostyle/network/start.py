@@ -145,7 +145,7 @@ def start_theano(device: str = "cpu", threads: int = 0) -> Backend:
 
     if (theano.config.device == "cpu") != (device == "cpu"):
         raise InputError(
-            f"The device {device!r} was asked for, but Theano already runs on {theano.config.device!r} in this process; "
+            f"The device {device!r} was asked for, but this process runs on {theano.config.device!r} already; "
             "start another process for another device."
         )
     threads = thread_count(threads)
