@@ -19,6 +19,7 @@ from audiostyle.command.options import Parser
 from audiostyle.errors import AudioStyleError, InputError
 from audiostyle.settings import Settings
 from audiostyle.start_image import start_image
+from audiostyle.study.compare import compare_files
 from audiostyle.study.stage_names import LAYERS, STAGES
 from audiostyle.study.stages import Point, choose_image, read_image, write_stages
 from audiostyle.weights.load import Weights
@@ -51,7 +52,7 @@ def stages_of(shared, tmp_path_factory):
         path = str(tmp_path_factory.mktemp("stages") / "stages.h5")
         clips = (str(shared / "clips" / name) for name in ("rock17.wav", "reggae07.wav"))
         write_stages(path, *clips, settings, point)
-        return h5py.File(path)
+        return h5py.File(path, locking=False)
 
     return make
 
@@ -118,6 +119,37 @@ def test_inversion_is_the_authors(of_clips, golden):
     made = log_spectrogram(recorded["samples"], Settings())[: len(spectrogram)]
     authors = np.abs(made - spectrogram[: len(made)]).mean()
     assert inversion["spectral_error"][()] == pytest.approx(authors, rel=0.01)
+
+
+def test_compare_takes_the_authors_numbers(of_clips, golden, tmp_path):
+    """Their recorded stages in the exchange format: all agree; with one number changed that stage is named."""
+    mode, ours = of_clips
+    images, inversion, spectrograms = golden("images.npz"), golden(f"inversion_{mode}.npz"), golden("spectrograms.npz")
+    stages = {
+        "mel_filter": spectrograms["mel_filter"],
+        "content/spectrogram": spectrograms["content_spectrogram"],
+        "inversion/spectrogram": inversion["specOut"],
+        "inversion/offsets": inversion["offsets"],
+        "inversion/wave_0": inversion["wave_iter0"],
+        "inversion/wave_1": inversion["wave_iter1"],
+        "inversion/samples": inversion["samples"],
+    }
+    for role in ("content", "style"):
+        stages[f"{role}/samples"] = golden("audio.npz")[f"{role}_loaded"]
+        stages[f"{role}/bandpassed"] = golden("audio.npz")[f"{role}_pre"]
+        stages[f"{role}/mel"] = spectrograms[f"{role}_mel"]
+        stages[f"{role}/image"] = images[f"{role}_image_{mode}"]
+        stages[f"{role}/tensor"] = images[f"{role}_tensor_{mode}"]
+    path = str(tmp_path / "authors.h5")
+    with h5py.File(path, "w") as file:
+        for name, value in stages.items():
+            file[name] = value
+    comparison = compare_files(path, ours.filename)
+    assert comparison.first_disagreement is None
+    assert len(comparison.differences) == len(stages)
+    with h5py.File(path, "a") as file:
+        file["style/image"][3, 5] ^= 1
+    assert compare_files(path, ours.filename).first_disagreement.stage.name == "style/image"
 
 
 def check_network(ours, recorded, gradient, term_tolerance, feature_tolerance):
