@@ -5,6 +5,7 @@ port of the authors' code elsewhere can be compared stage by stage (``docs/stage
 """
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,6 +31,9 @@ __all__ = ["Point", "choose_image", "read_image", "write_stages"]
 _ON_MEL = ("mel", "mfcc")
 # What a row of each representation is.
 _ROWS = {"mel": "mel", "mfcc": "coefficient", "cqt": "bin", "chroma": "pitch class"}
+
+# Beyond any image an optimiser visits, and its losses fit a float32.
+_LARGEST_LEVEL = 1e4
 
 Stages = Iterator[tuple[str, Any, dict[str, Any]]]
 
@@ -152,6 +156,8 @@ def read_image(path: str, height: int, width: int) -> np.ndarray:
     """
     expected = (1, 3, height, width)
     name = f"The image {shown(path)}"
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(f"{name} is not a file, but a .npy file is expected.")
     try:
         # Mapped, so that a header which lies about the size is found out before memory is asked for.
         array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -174,6 +180,11 @@ def read_image(path: str, height: int, width: int) -> np.ndarray:
     array = np.array(array, dtype=np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64)
     if not np.isfinite(array).all():
         raise InputError(f"{name} holds numbers that are not finite (NaN or infinity).")
+    if np.abs(array).max() > _LARGEST_LEVEL:
+        raise InputError(
+            f"{name} holds numbers up to {np.abs(array).max():g}, but images have values of about -128 to 128 and "
+            f"{_LARGEST_LEVEL:g} is the limit."
+        )
     return array
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -353,13 +354,20 @@ def hostile_images(folder):
         return str(folder / "image.npz")
 
     yield "archive", archive
-    yield "npy", lambda: str(folder)
+    yield "not a file", lambda: str(folder)
+    yield "limit", lambda: saved(folder, good + 1e30)
+
+    def pipe():
+        os.mkfifo(folder / "pipe")
+        return str(folder / "pipe")
+
+    yield "not a file", pipe
 
 
-@pytest.mark.parametrize("index", range(16))
+@pytest.mark.parametrize("index", range(18))
 def test_hostile_images(index, tmp_path):
     cases = list(hostile_images(tmp_path))
-    assert len(cases) == 16
+    assert len(cases) == 18
     words, make = cases[index]
     with pytest.raises(InputError, match=words) as raised:
         read_image(make(), 4, 6)
