@@ -1,6 +1,7 @@
 """A chroma picture of a sound: one band for each of the twelve pitch classes, whatever the octave.
 
-It knows harmony and rhythm and nothing else, so the way back has to invent where in the spectrum a
+The paper proposes it "to capture the notes of the scale more explicitly" (section 5).  It knows
+harmony and rhythm and nothing else, so the way back has to invent where in the spectrum a
 pitch class lies: it sounds in every octave, most in the middle ones (librosa's weights).
 """
 
