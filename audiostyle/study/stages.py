@@ -235,8 +235,8 @@ def _build_objective(clips: dict[str, Prepared], point: Point, settings: Setting
     from audiostyle.network.objective import Objective
 
     if settings.convolution == "auto":
-        # Theano's own convolution rounds as the authors' did.  The faster kernels are a few times less exact; that
-        # is enough to turn some ReLUs of a random network over, which its gradient shows (7e-4 instead of 2e-5).
+        # Theano's own convolution adds up in the authors' order.  The faster kernels are as exact, but round
+        # otherwise, and one ReLU in five million that turns over changes a random network's gradient by 7e-4.
         settings = dataclasses.replace(settings, convolution="corrmm")
     content, style = (clips[role].tensor.astype(settings.float_type) for role in ("content", "style"))
     return Objective(content, style, point.weights.arrays, settings, every_term=True), backend.device
