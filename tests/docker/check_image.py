@@ -44,14 +44,15 @@ class Failed(Exception):
     """A check failed; the text says what was found."""
 
 
-def buildah(*arguments, **options):
+def buildah(*arguments, check=True, **options):
     storage = ("--root", FOLDER / "storage", "--runroot", FOLDER / "run")
-    return subprocess.run(["buildah", *storage, *arguments], check=True, text=True, **options)
+    return subprocess.run(["buildah", *storage, *arguments], check=check, text=True, **options)
 
 
 def make_base(suite):
     """Make localhost/SUITE by debootstrap unless it is there."""
-    if buildah("images", "--quiet", f"localhost/{suite}", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout:
+    silent = {"check": False, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    if buildah("inspect", "--type", "image", f"localhost/{suite}", **silent).returncode == 0:
         return
     say(f"base image {suite}")
     tree = FOLDER / suite
