@@ -18,8 +18,8 @@ start_theano()
 
 from audiostyle.network.autocorrelation import transform_length  # noqa: E402
 from audiostyle.network.onednn import available  # noqa: E402
-from audiostyle.network.onednn import library as module  # noqa: E402
-from audiostyle.network.onednn.library import Buffers, Unavailable, load_library  # noqa: E402
+from audiostyle.network.onednn.buffers import Buffers  # noqa: E402
+from audiostyle.network.onednn.library import load_library  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not available()[0], reason=available()[1])
 
@@ -116,7 +116,7 @@ def test_convolution_and_its_gradient_at_odd_sizes(shape):
 @pytest.mark.parametrize("fewest", [0, 10**9], ids=["winograd", "direct"])
 @pytest.mark.parametrize("shape", [(32, 64, 24, 54), (64, 32, 7, 9), (16, 3, 9, 14), (96, 48, 5, 31)], ids=str)
 def test_both_algorithms(shape, fewest, monkeypatch):
-    monkeypatch.setattr(module, "_FEWEST_TILES", fewest)
+    monkeypatch.setattr("audiostyle.network.onednn.library._FEWEST_TILES", fewest)
     monkeypatch.setattr(load_library(), "_convolutions", {})
     check_both_ways(shape, seed=1)
     assert bool(load_library()._convolutions) == (fewest > 0 or shape[1] == 3)
@@ -151,7 +151,7 @@ def test_other_sizes_of_filters_and_batches(size):
 
 @pytest.mark.parametrize("fewest", [0, 10**9], ids=["winograd", "direct"])
 def test_what_follows_a_convolution_is_fused(fewest, monkeypatch):
-    monkeypatch.setattr(module, "_FEWEST_TILES", fewest)
+    monkeypatch.setattr("audiostyle.network.onednn.library._FEWEST_TILES", fewest)
     source, filters, bias, gradient = arrays((32, 32, 12, 21))
     library = load_library()
     without = library.convolve(blocked(source), filters, bias)
@@ -344,47 +344,6 @@ def test_python_threads_do_not_disturb_each_other():
     for thread in threads:
         thread.join()
     assert not wrong
-
-
-def fresh(monkeypatch, tmp_path):
-    """Load the library anew, with an empty cache."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return module.load_library.__wrapped__()
-
-
-def test_it_compiles_into_a_folder_with_spaces_once(monkeypatch, tmp_path):
-    folder = tmp_path / "a cache"
-    library = fresh(monkeypatch, folder)
-    made = list((folder / "audiostyle" / "onednn").iterdir())
-    assert [path.suffix for path in made] == [".so"]
-    assert library.to_blocked(np.ones((1, 16, 2, 2), "float32")).sum() == 64
-    monkeypatch.setenv("PATH", "")
-    fresh(monkeypatch, folder)
-
-
-def test_reasons_for_not_being_available(monkeypatch, tmp_path):
-    with monkeypatch.context() as patch:
-        patch.setenv("PATH", str(tmp_path))
-        with pytest.raises(Unavailable, match="cannot be run"):
-            fresh(patch, tmp_path)
-        compiler = tmp_path / "g++"
-        compiler.write_text("#!/bin/sh\necho 'no room' >&2\nexit 1\n")
-        compiler.chmod(0o755)
-        with pytest.raises(Unavailable, match=r"g\+\+ failed: no room"):
-            fresh(patch, tmp_path)
-        assert not [path for path in tmp_path.rglob("*.so") if path.is_file()]
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "_REQUIRED", {16: {"no such instructions"}})
-        with pytest.raises(Unavailable, match="neither AVX-512 nor AVX2"):
-            fresh(patch, tmp_path)
-    with monkeypatch.context() as patch:
-
-        def missing(name):
-            raise module.importlib.metadata.PackageNotFoundError(name)
-
-        patch.setattr(module.importlib.metadata, "files", missing)
-        with pytest.raises(Unavailable, match="package onednn-cpu-gomp is not installed"):
-            fresh(patch, tmp_path)
 
 
 def test_avx2_serves_where_avx512_is_missing():

@@ -17,8 +17,9 @@ from theano.tensor.signal.pool import pool_2d  # noqa: E402
 
 from audiostyle.network.autocorrelation import SpectralDistance, transform_length  # noqa: E402
 from audiostyle.network.losses import autocorrelation_loss  # noqa: E402
-from audiostyle.network.onednn import Unavailable, available, description, library, onednn_mode  # noqa: E402
+from audiostyle.network.onednn import available, description, onednn_mode  # noqa: E402
 from audiostyle.network.onednn import operations as ops  # noqa: E402
+from audiostyle.network.onednn.build import Unavailable  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not available()[0], reason=available()[1])
 
@@ -269,19 +270,6 @@ def test_what_is_said_when_it_is_missing(monkeypatch):
     assert onednn.available() == (False, "the package onednn-cpu-gomp is not installed")
     with pytest.raises(Unavailable):
         onednn.onednn_mode()
-
-
-def test_threads_spin_only_if_the_user_says_so(monkeypatch):
-    import os
-
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
-    with library._patient_threads():
-        assert os.environ["OMP_WAIT_POLICY"] == "passive"
-    assert "OMP_WAIT_POLICY" not in os.environ
-    monkeypatch.setenv("GOMP_SPINCOUNT", "100")
-    with library._patient_threads():
-        assert "OMP_WAIT_POLICY" not in os.environ
 
 
 def test_importing_it_starts_nothing():

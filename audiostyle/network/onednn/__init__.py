@@ -2,7 +2,7 @@
 
 Theano's own CorrMM unrolls images into matrices (im2col) and reaches a fraction of the processor's
 speed.  oneDNN convolves in a blocked layout without that; 3x3 filters are left to Winograd's algorithm,
-which needs a quarter of the multiplications (:file:`winograd.cpp` says why not oneDNN's own).
+which needs a quarter of the multiplications (:file:`kernels/winograd.cpp` says why not oneDNN's own).
 :func:`onednn_mode` gives a mode to compile a function with; everything else stays Theano's.
 
 Call :func:`audiostyle.network.start.start_theano` first.
@@ -10,7 +10,8 @@ Call :func:`audiostyle.network.start.start_theano` first.
 
 from typing import Any
 
-from audiostyle.network.onednn.library import Unavailable, load_library
+from audiostyle.network.onednn.build import Unavailable
+from audiostyle.network.onednn.library import load_library
 
 __all__ = ["available", "description", "onednn_mode", "set_threads"]
 

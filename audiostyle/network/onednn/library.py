@@ -1,84 +1,26 @@
-"""oneDNN through ctypes: finds it, compiles our kernels against it once, and wraps what they export.
+"""The kernels as functions on numpy arrays, and what is prepared once for all calls.
 
 Why ctypes and one library rather than a Theano ``COp``: the C++ is the same for every shape, so it is
-compiled once per machine in two seconds, not once per graph in a minute; a call costs microseconds,
-the fastest kernel a tenth of a millisecond; and neither compiler flags nor a path with spaces pass
-through Theano's splitting of flags.  The compiled file lies in the cache folder under a hash of its
-source, oneDNN's version and the flags, written beside and then renamed, so that any number of
-processes may start at once.
+compiled once per machine in seconds, not once per graph in a minute; a call costs microseconds, the
+fastest kernel a tenth of a millisecond; and neither compiler flags nor a path with spaces pass through
+Theano's splitting of flags.
 """
 
-import contextlib
 import ctypes
 import functools
-import hashlib
-import importlib.metadata
-import os
-import subprocess
 import weakref
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from audiostyle.network.start import cache_folder
+from audiostyle.network.onednn.buffers import Buffers
+from audiostyle.network.onednn.build import Kernels, build_kernels
 
-__all__ = ["Buffers", "Library", "Unavailable", "load_library"]
+__all__ = ["Library", "load_library"]
 
-_FOLDER = Path(__file__).parent
-_SOURCES = tuple(_FOLDER / f"{name}.cpp" for name in ("convolution", "winograd", "gram", "layout", "autocorrelation"))
-_HEADER = _FOLDER / "kernels.h"
-# A vector register's floats, and the flags that make the compiler use it.
-_INSTRUCTION_SETS = {
-    16: ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"),
-    8: ("-mavx2", "-mfma"),
-}
-_REQUIRED = {16: {"avx512f", "avx512bw", "avx512vl", "avx512dq", "fma"}, 8: {"avx2", "fma"}}
 # With fewer 4x4 tiles than this, fetching Winograd's filters, four times as large, takes longer than it saves.
 _FEWEST_TILES = 20
-
-
-class Unavailable(Exception):
-    """oneDNN cannot be used here; the text says why."""
-
-
-class Buffers:
-    """Arrays that start at a page and whose memory is used again when the last view of them is gone.
-
-    numpy aligns arrays to 16 bytes, which splits every 64-byte vector over two cache lines, and gives
-    large ones back to the system, which then has to clear each page again: together a quarter of an
-    evaluation.
-    """
-
-    def __init__(self) -> None:
-        self._free: dict[int, list[np.ndarray]] = {}
-
-    def empty(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Return an uninitialised float32 array."""
-        size = (4 * int(np.prod(shape)) + _PAGE - 1) // _PAGE * _PAGE
-        stack = self._free.setdefault(size, [])
-        try:
-            raw = stack.pop()
-        except IndexError:
-            raw = np.empty(size + _PAGE, np.uint8)
-        holder = _Holder(raw, -raw.ctypes.data % _PAGE, shape)
-        # Two threads may finish arrays at once: list.append and list.pop are atomic.
-        weakref.finalize(holder, stack.append, raw).atexit = False
-        return np.asarray(holder)
-
-
-_PAGE = 4096
-
-
-class _Holder:
-    """Owns one array's memory; numpy keeps it as the base of all views."""
-
-    __slots__ = ("__array_interface__", "__weakref__")
-
-    def __init__(self, raw: np.ndarray, offset: int, shape: tuple[int, ...]) -> None:
-        address = raw.ctypes.data + offset
-        self.__array_interface__ = {"shape": shape, "typestr": "<f4", "data": (address, False), "version": 3}
 
 
 class Library:
@@ -93,14 +35,14 @@ class Library:
     buffers : Buffers
     """
 
-    def __init__(self, compiled: ctypes.CDLL, block: int, version: str) -> None:
-        self._compiled, self.block, self.version = compiled, block, version
+    def __init__(self, kernels: Kernels) -> None:
+        self._compiled, self.block, self.version = kernels
         self.buffers = Buffers()
         self._convolutions: dict[tuple[Any, ...], _Convolution] = {}
         self._transforms: dict[int, ctypes.c_void_p] = {}
         self._prepared: dict[tuple[Any, ...], tuple[weakref.ref[np.ndarray], np.ndarray]] = {}
-        compiled.last_error.restype = ctypes.c_char_p
-        compiled.convolution_filter_bytes.restype = ctypes.c_int64
+        self._compiled.last_error.restype = ctypes.c_char_p
+        self._compiled.convolution_filter_bytes.restype = ctypes.c_int64
 
     def description(self) -> str:
         """Return what does the work, in words."""
@@ -402,87 +344,7 @@ def load_library() -> Library:
 
     Raises
     ------
-    Unavailable
-        If oneDNN is not installed, the processor has neither AVX2 nor AVX-512, or compiling failed.
+    audiostyle.network.onednn.build.Unavailable
+        As :func:`audiostyle.network.onednn.build.build_kernels`.
     """
-    block = _block()
-    found, header = _find("onednn-cpu-gomp", "libdnnl.so.2"), _find("onednn-devel-cpu-gomp", "oneapi/dnnl/dnnl.hpp")
-    version = importlib.metadata.version("onednn-cpu-gomp")
-    flags = ["-std=c++17", "-O3", "-fopenmp", "-shared", "-fPIC", f"-DBLOCK={block}", *_INSTRUCTION_SETS[block]]
-    try:
-        # Loaded by its whole path here, oneDNN is found by its soname when our library asks for it.
-        with _patient_threads():
-            ctypes.CDLL(str(found))
-        compiled = ctypes.CDLL(str(_compile(flags, header.parents[2], found, version)))
-    except OSError as error:
-        raise Unavailable(f"oneDNN cannot be loaded ({error})") from None
-    return Library(compiled, block, version)
-
-
-@contextlib.contextmanager
-def _patient_threads() -> Iterator[None]:
-    """Let OpenMP's threads sleep while they wait, unless the user's environment says how they should.
-
-    GNU's OpenMP, which reads this once when oneDNN brings it in, otherwise lets them spin: alone that
-    saves little, but beside any other busy thread (BLAS's own, another run's) it made an evaluation
-    three times slower.
-    """
-    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
-    if any(name in os.environ for name in names):
-        yield
-        return
-    os.environ[names[0]] = "passive"
-    try:
-        yield
-    finally:
-        del os.environ[names[0]]
-
-
-def _block() -> int:
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        raise Unavailable("the processor's instruction sets are unknown (no /proc/cpuinfo)") from None
-    lines = [line for line in text.splitlines() if line.startswith("flags")]
-    present = set(lines[0].split()) if lines else set()
-    widest = os.environ.get("DNNL_MAX_CPU_ISA", "").upper()
-    for block, required in _REQUIRED.items():
-        if required <= present and not (block == 16 and widest in ("SSE41", "AVX", "AVX2")):
-            return block
-    raise Unavailable("the processor has neither AVX-512 nor AVX2")
-
-
-def _find(distribution: str, ending: str) -> Path:
-    """Return the path of an installed distribution's file."""
-    try:
-        files = importlib.metadata.files(distribution) or []
-    except importlib.metadata.PackageNotFoundError:
-        raise Unavailable(f"the package {distribution} is not installed") from None
-    for file in files:
-        path = Path(str(file.locate())).resolve()
-        if str(file).endswith(ending) and path.is_file():
-            return path
-    raise Unavailable(f"the package {distribution} has no file {ending}")
-
-
-def _compile(flags: list[str], headers: Path, onednn: Path, version: str) -> Path:
-    """Return the compiled kernels, from the cache or from g++."""
-    texts = [path.read_bytes() for path in (_HEADER, *_SOURCES)]
-    name = hashlib.sha256(repr((texts, version, flags)).encode()).hexdigest()[:24]
-    folder = cache_folder() / "onednn"
-    target = folder / f"kernels-{name}.so"
-    if target.is_file():
-        return target
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f"{target.name}.{os.getpid()}")
-    try:
-        command = ["g++", *flags, f"-I{headers}", *map(str, _SOURCES), str(onednn), "-o", str(beside)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Unavailable(f"g++ failed: {(done.stderr.strip() or 'no message').splitlines()[0]}")
-        os.replace(beside, target)
-    except OSError as error:
-        raise Unavailable(f"g++ cannot be run ({error})") from None
-    finally:
-        beside.unlink(missing_ok=True)
-    return target
+    return Library(build_kernels())

@@ -13,13 +13,11 @@ What is not served (float64, filters that are not constant, other strides) is le
 becomes Theano's own CorrMM.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import theano
 import theano.tensor as T
-from theano.compile import SharedVariable
 from theano.gof.opt import EquilibriumOptimizer, MergeOptimizer, TopoOptimizer, in2out, local_optimizer
 from theano.tensor.elemwise import DimShuffle, Elemwise
 from theano.tensor.nnet.abstract_conv import AbstractConv2d, AbstractConv2d_gradInputs
@@ -27,6 +25,19 @@ from theano.tensor.signal.pool import AveragePoolGrad, MaxPoolGrad
 from theano.tensor.signal.pool import Pool as TheanoPool
 
 from audiostyle.network.autocorrelation import SpectralDistance
+from audiostyle.network.onednn.graph import (
+    constant_number,
+    constant_vector,
+    elementwise_inputs,
+    fixed_array,
+    only,
+    owner,
+    pairs,
+    terms,
+    transposed,
+    transposed_of,
+    without_copies,
+)
 from audiostyle.network.onednn.library import load_library
 from audiostyle.network.onednn.operations import (
     Convolution,
@@ -71,21 +82,9 @@ def in_place_rewrite() -> Any:
     return TopoOptimizer(_in_place, failure_callback=TopoOptimizer.warn_inplace)
 
 
-def _owner(variable: Any, kind: Any) -> Any:
-    """Return the Apply node that makes a variable if its Op is of a kind, else None."""
-    node = variable.owner
-    return node if node is not None and isinstance(node.op, kind) else None
-
-
-def _scalar_op(variable: Any, kind: Any) -> Any:
-    """Return the inputs of the elementwise operation of a kind that makes a variable, else ()."""
-    node = _owner(variable, Elemwise)
-    return node.inputs if node is not None and isinstance(node.op.scalar_op, kind) else ()
-
-
 def _blocked(variable: Any) -> Any:
     """Return the blocked form of a plain variable that was made from one, else None."""
-    node = _owner(variable, FromBlocked)
+    node = owner(variable, FromBlocked)
     return node.inputs[0] if node is not None else None
 
 
@@ -94,32 +93,9 @@ def _to_blocked(variable: Any) -> Any:
     return ToBlocked()(variable) if found is None else found
 
 
-def _constant(variable: Any) -> Any:
-    """Return the value of a constant of one number, however it was broadcast, else None."""
-    try:
-        return float(T.get_scalar_constant_value(variable))
-    except T.NotScalarConstantError:
-        return None
-
-
-def _vector(variable: Any) -> Any:
-    """Return the value of a constant vector as a tuple, else None."""
-    return tuple(variable.data.tolist()) if isinstance(variable, theano.Constant) else None
-
-
-def _fixed(variable: Any, fgraph: Any) -> Any:
-    """Return the array in a variable that no call of the function changes, else None."""
-    if isinstance(variable, theano.Constant):
-        return variable.data
-    if not isinstance(variable, SharedVariable):
-        return None
-    updated = {fgraph.inputs[index] for index in getattr(fgraph, "update_mapping", {}).values()}
-    return None if variable in updated else variable.get_value(borrow=True)
-
-
 def _filters(op: Any, variable: Any, fgraph: Any) -> Any:
     """Return the filters' shape if oneDNN can do this convolution, else None."""
-    filters = _fixed(variable, fgraph)
+    filters = fixed_array(variable, fgraph)
     if filters is None or filters.dtype != np.float32 or not filters.flags.c_contiguous:
         return None
     size = filters.shape[2]
@@ -168,8 +144,8 @@ def _bias(node: Any) -> Any:
     if len(node.inputs) != 2:
         return False
     for convolved, other in (node.inputs, node.inputs[::-1]):
-        blocked, shuffled = _blocked(convolved), _owner(other, DimShuffle)
-        made = None if blocked is None else _owner(blocked, Convolution)
+        blocked, shuffled = _blocked(convolved), owner(other, DimShuffle)
+        made = None if blocked is None else owner(blocked, Convolution)
         if made is None or len(made.inputs) == 3 or shuffled is None:
             continue
         bias = shuffled.inputs[0]
@@ -183,10 +159,14 @@ def _relu(node: Any) -> Any:
     """``0.5 * (x + abs(x))``, as T.nnet.relu writes it, -> max(x, 0) of a convolution."""
     if not isinstance(node.op, Elemwise) or not isinstance(node.op.scalar_op, theano.scalar.Mul):
         return False
-    for half, doubled in _pairs(node.inputs):
-        for x, absolute in _pairs(_scalar_op(doubled, theano.scalar.Add)):
+    for half, doubled in pairs(node.inputs):
+        for x, absolute in pairs(elementwise_inputs(doubled, theano.scalar.Add)):
             blocked = _blocked(x)
-            if blocked is not None and _constant(half) == 0.5 and _same(_scalar_op(absolute, theano.scalar.Abs), x):
+            if (
+                blocked is not None
+                and constant_number(half) == 0.5
+                and only(elementwise_inputs(absolute, theano.scalar.Abs), x)
+            ):
                 return [_like(FromBlocked()(_rectify(blocked)), node)]
     return False
 
@@ -199,27 +179,16 @@ def _relu_gradient(node: Any) -> Any:
     """
     if not isinstance(node.op, Elemwise) or not isinstance(node.op.scalar_op, theano.scalar.Add):
         return False
-    for halved, signed in _pairs(node.inputs):
-        for again, sign in _pairs(_scalar_op(signed, theano.scalar.Mul)):
-            found = _scalar_op(sign, theano.scalar.Sgn)
+    for halved, signed in pairs(node.inputs):
+        for again, sign in pairs(elementwise_inputs(signed, theano.scalar.Mul)):
+            found = elementwise_inputs(sign, theano.scalar.Sgn)
             blocked = _blocked(found[0]) if found else None
             if blocked is None or again is not halved:
                 continue
-            for half, gradient in _pairs(_scalar_op(halved, theano.scalar.Mul)):
-                if _constant(half) == 0.5 and gradient.dtype == "float32":
+            for half, gradient in pairs(elementwise_inputs(halved, theano.scalar.Mul)):
+                if constant_number(half) == 0.5 and gradient.dtype == "float32":
                     return [_like(FromBlocked()(ReluGradient()(_rectify(blocked), _to_blocked(gradient))), node)]
     return False
-
-
-def _pairs(inputs: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield two inputs in both orders; nothing if there are not two."""
-    if len(inputs) == 2:
-        yield inputs[0], inputs[1]
-        yield inputs[1], inputs[0]
-
-
-def _same(inputs: Any, variable: Any) -> bool:
-    return len(inputs) == 1 and inputs[0] is variable
 
 
 @local_optimizer([ToBlocked])
@@ -255,7 +224,7 @@ def _elementwise(node: Any) -> Any:
 def _pools(op: Any, parameters: list[Any]) -> bool:
     """Tell whether this is a 2x2 pooling of stride 2 that drops odd edges."""
     known = op.ignore_border and op.mode in ("max", "average_exc_pad", "average_inc_pad") and op.ndim == 2
-    return bool(known) and [_vector(variable) for variable in parameters] == [(2, 2), (2, 2), (0, 0)]
+    return bool(known) and [constant_vector(variable) for variable in parameters] == [(2, 2), (2, 2), (0, 0)]
 
 
 @local_optimizer([TheanoPool])
@@ -299,8 +268,8 @@ def _gram(node: Any) -> Any:
     if not isinstance(node.op, T.Dot):
         return False
     left, right = node.inputs
-    reshaped = _owner(left, T.Reshape)
-    if reshaped is None or _untransposed(right) is not left:
+    reshaped = owner(left, T.Reshape)
+    if reshaped is None or transposed_of(right) is not left:
         return False
     blocked = _blocked(reshaped.inputs[0])
     return False if blocked is None else [Gram()(blocked, reshaped.inputs[1])]
@@ -311,12 +280,12 @@ def _mix(node: Any) -> Any:
     """The gradient of a Gram matrix for its activation: ``(S m).reshape(activation.shape)``."""
     if not isinstance(node.op, ToBlocked):
         return False
-    reshaped = _owner(node.inputs[0], T.Reshape)
-    shape = None if reshaped is None else _owner(reshaped.inputs[1], theano.compile.ops.Shape)
+    reshaped = owner(node.inputs[0], T.Reshape)
+    shape = None if reshaped is None else owner(reshaped.inputs[1], theano.compile.ops.Shape)
     activation = None if shape is None else _blocked(shape.inputs[0])
     if reshaped is None or shape is None or activation is None:
         return False
-    found = [_factor(term, shape.inputs[0]) for term in _terms(reshaped.inputs[0])]
+    found = [_factor(term, shape.inputs[0]) for term in terms(reshaped.inputs[0])]
     if not all(found):
         return False
     matrices = [matrix for matrix, _ in found]
@@ -328,7 +297,7 @@ def _distance(node: Any) -> Any:
     if not isinstance(node.op, SpectralDistance):
         return False
     activation, target = node.inputs
-    if activation.dtype != "float32" or target.dtype != "float32" or _fixed(target, node.fgraph) is None:
+    if activation.dtype != "float32" or target.dtype != "float32" or fixed_array(target, node.fgraph) is None:
         return False
     return Distance(node.op.axis, node.op.length, node.op.mean)(activation, target)
 
@@ -344,55 +313,16 @@ def _blocked_distance(node: Any) -> Any:
     return [distance, _like(FromBlocked()(gradient), node, 1)]
 
 
-def _terms(variable: Any) -> Iterator[Any]:
-    """Yield the terms of a sum."""
-    inputs = _scalar_op(variable, theano.scalar.Add)
-    if inputs:
-        for each in inputs:
-            yield from _terms(each)
-    else:
-        yield variable
-
-
 def _factor(term: Any, activation: Any) -> Any:
     """Return S and the shape of m if a term is ``dot(S, m)``, m a reshaped activation, however it is written."""
-    turned = _untransposed(term)
-    product = _owner(_plain(term) if turned is None else turned, T.Dot)
+    turned = transposed_of(term)
+    product = owner(without_copies(term) if turned is None else turned, T.Dot)
     if product is None:
         return None
-    left, right = map(_plain, product.inputs)
-    matrix, reshaped = (left, right) if turned is None else (_transposed(right), _untransposed(left))
-    made = None if reshaped is None else _owner(reshaped, T.Reshape)
+    left, right = map(without_copies, product.inputs)
+    matrix, reshaped = (left, right) if turned is None else (transposed(right), transposed_of(left))
+    made = None if reshaped is None else owner(reshaped, T.Reshape)
     return (matrix, made.inputs[1]) if made is not None and made.inputs[0] is activation else None
-
-
-def _plain(variable: Any) -> Any:
-    """Return the variable that copies and double transpositions lead back to."""
-    while True:
-        copied, turned = _scalar_op(variable, theano.scalar.Identity), _turn(variable)
-        twice = None if turned is None else _turn(_plain(turned))
-        if copied:
-            variable = copied[0]
-        elif twice is not None:
-            variable = twice
-        else:
-            return variable
-
-
-def _turn(variable: Any) -> Any:
-    """Return the matrix that a transposition was made of, else None."""
-    node = _owner(variable, DimShuffle)
-    return node.inputs[0] if node is not None and node.op.new_order == (1, 0) else None
-
-
-def _untransposed(variable: Any) -> Any:
-    turned = _turn(_plain(variable))
-    return None if turned is None else _plain(turned)
-
-
-def _transposed(variable: Any) -> Any:
-    turned = _untransposed(variable)
-    return variable.T if turned is None else turned
 
 
 @local_optimizer([Elemwise])
@@ -400,7 +330,7 @@ def _fuse_relu(node: Any) -> Any:
     """ReLU of a convolution that nothing else needs -> convolution with ReLU."""
     if node.op != _rectify:
         return False
-    made = _owner(node.inputs[0], Convolution)
+    made = owner(node.inputs[0], Convolution)
     if made is None or made.op.relu or len(made.outputs[0].clients) != 1:
         return False
     return [Convolution(relu=True)(*made.inputs)]
@@ -412,7 +342,7 @@ def _fuse_pool_gradient(node: Any) -> Any:
     if not isinstance(node.op, ReluGradient):
         return False
     activation, gradient = node.inputs
-    made = _owner(gradient, PoolGradient)
+    made = owner(gradient, PoolGradient)
     if made is None or made.op.relu or made.inputs[0] is not activation or len(gradient.clients) != 1:
         return False
     return [PoolGradient(made.op.maximum, relu=True)(*made.inputs)]
@@ -423,7 +353,7 @@ def _fuse_sum(node: Any) -> Any:
     """A sum of gradients, one of which a convolution makes -> the convolution adds to the other."""
     if not isinstance(node.op, Elemwise) or not isinstance(node.op.scalar_op, theano.scalar.Add):
         return False
-    for index, made in enumerate(_owner(variable, InputGradient) for variable in node.inputs):
+    for index, made in enumerate(owner(variable, InputGradient) for variable in node.inputs):
         if made is None or made.op.plain or made.op.accumulate or len(node.inputs[index].clients) != 1:
             continue
         others = [variable for position, variable in enumerate(node.inputs) if position != index]
@@ -440,7 +370,7 @@ def _fuse_mask(node: Any) -> Any:
     if not isinstance(node.op, ReluGradient):
         return False
     activation, gradient = node.inputs
-    made = _owner(gradient, InputGradient)
+    made = owner(gradient, InputGradient)
     if made is None or made.op.plain or made.op.masked or len(gradient.clients) != 1:
         return False
     return [InputGradient(accumulate=made.op.accumulate, masked=True)(*made.inputs, activation)]

@@ -1,4 +1,4 @@
-// What the kernels share.  library.py compiles the .cpp files beside this one into one library and calls it by ctypes.
+// What the kernels share.  ../build.py compiles the .cpp files beside this one into one library; ../library.py calls it.
 //
 // A blocked activation is (batch, channels / BLOCK, height, width, BLOCK) float32, the layout oneDNN calls nChw16c
 // (nChw8c without AVX-512): the BLOCK channels of a pixel are one vector register.

@@ -1,0 +1,140 @@
+"""Compiles the kernels against oneDNN, once, and loads them.
+
+The compiled file lies in the cache folder under a hash of its source, oneDNN's version and the flags,
+written beside and then renamed, so that any number of processes may start at once.
+"""
+
+import contextlib
+import ctypes
+import hashlib
+import importlib.metadata
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from audiostyle.network.start import cache_folder
+
+__all__ = ["Kernels", "Unavailable", "build_kernels"]
+
+_KERNELS = Path(__file__).with_name("kernels")
+# Floats in a vector register, the flags that make the compiler use it, and what the processor needs.
+_INSTRUCTION_SETS = {
+    16: ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"),
+    8: ("-mavx2", "-mfma"),
+}
+_REQUIRED = {16: {"avx512f", "avx512bw", "avx512vl", "avx512dq", "fma"}, 8: {"avx2", "fma"}}
+
+
+class Unavailable(Exception):
+    """oneDNN cannot be used here; the text says why."""
+
+
+class Kernels(NamedTuple):
+    """The loaded kernels.
+
+    Attributes
+    ----------
+    functions : ctypes.CDLL
+    block : int
+        Channels of a block: 16 with AVX-512, else 8.
+    version : str
+        Version of oneDNN.
+    """
+
+    functions: ctypes.CDLL
+    block: int
+    version: str
+
+
+def build_kernels() -> Kernels:
+    """Return the kernels, compiled if need be.
+
+    Raises
+    ------
+    Unavailable
+        If oneDNN is not installed, the processor has neither AVX2 nor AVX-512, or compiling failed.
+    """
+    block = _block()
+    found, header = _find("onednn-cpu-gomp", "libdnnl.so.2"), _find("onednn-devel-cpu-gomp", "oneapi/dnnl/dnnl.hpp")
+    version = importlib.metadata.version("onednn-cpu-gomp")
+    flags = ["-std=c++17", "-O3", "-fopenmp", "-shared", "-fPIC", f"-DBLOCK={block}", *_INSTRUCTION_SETS[block]]
+    try:
+        # Loaded by its whole path here, oneDNN is found by its soname when our library asks for it.
+        with _patient_threads():
+            ctypes.CDLL(str(found))
+        functions = ctypes.CDLL(str(_compile(flags, header.parents[2], found, version)))
+    except OSError as error:
+        raise Unavailable(f"oneDNN cannot be loaded ({error})") from None
+    return Kernels(functions, block, version)
+
+
+@contextlib.contextmanager
+def _patient_threads() -> Iterator[None]:
+    """Let OpenMP's threads sleep while they wait, unless the user's environment says how they should.
+
+    GNU's OpenMP, which reads this once when oneDNN brings it in, otherwise lets them spin: alone that
+    saves little, but beside any other busy thread (BLAS's own, another run's) it made an evaluation
+    three times slower.
+    """
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    if any(name in os.environ for name in names):
+        yield
+        return
+    os.environ[names[0]] = "passive"
+    try:
+        yield
+    finally:
+        del os.environ[names[0]]
+
+
+def _block() -> int:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        raise Unavailable("the processor's instruction sets are unknown (no /proc/cpuinfo)") from None
+    lines = [line for line in text.splitlines() if line.startswith("flags")]
+    present = set(lines[0].split()) if lines else set()
+    widest = os.environ.get("DNNL_MAX_CPU_ISA", "").upper()
+    for block, required in _REQUIRED.items():
+        if required <= present and not (block == 16 and widest in ("SSE41", "AVX", "AVX2")):
+            return block
+    raise Unavailable("the processor has neither AVX-512 nor AVX2")
+
+
+def _find(distribution: str, ending: str) -> Path:
+    """Return the path of an installed distribution's file."""
+    try:
+        files = importlib.metadata.files(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        raise Unavailable(f"the package {distribution} is not installed") from None
+    for file in files:
+        path = Path(str(file.locate())).resolve()
+        if str(file).endswith(ending) and path.is_file():
+            return path
+    raise Unavailable(f"the package {distribution} has no file {ending}")
+
+
+def _compile(flags: list[str], headers: Path, onednn: Path, version: str) -> Path:
+    """Return the compiled kernels, from the cache or from g++."""
+    sources = sorted(_KERNELS.glob("*.cpp"))
+    texts = [path.read_bytes() for path in (*sources, *sorted(_KERNELS.glob("*.h")))]
+    name = hashlib.sha256(repr((texts, version, flags)).encode()).hexdigest()[:24]
+    folder = cache_folder() / "onednn"
+    target = folder / f"kernels-{name}.so"
+    if target.is_file():
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f"{target.name}.{os.getpid()}")
+    try:
+        command = ["g++", *flags, f"-I{headers}", *map(str, sources), str(onednn), "-o", str(beside)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Unavailable(f"g++ failed: {(done.stderr.strip() or 'no message').splitlines()[0]}")
+        os.replace(beside, target)
+    except OSError as error:
+        raise Unavailable(f"g++ cannot be run ({error})") from None
+    finally:
+        beside.unlink(missing_ok=True)
+    return target
