@@ -1,8 +1,8 @@
 """Fetching, from a server of our own that breaks off, lies or keeps silent."""
 
-import _thread
 import hashlib
 import http.server
+import signal
 import threading
 
 import pytest
@@ -37,7 +37,7 @@ def server():
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body[: len(body) // 2])
-                _thread.interrupt_main()
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)  # wakes a read that waits
                 self.silence.wait(20)
                 return
             if self.path == "/silent":
