@@ -8,30 +8,17 @@ named.
 """
 
 import dataclasses
-import math
 from typing import Any
 
 from audiostyle.errors import InputError
+from audiostyle.setting_fields import check_setting, parse_setting, setting
 
-__all__ = ["PRESETS", "STYLE_LAYERS", "Settings", "describe_settings", "preset"]
+__all__ = ["STYLE_LAYERS", "Settings", "describe_settings"]
 
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 _LAYERS = tuple(
     f"conv{block}_{index}" for block, count in ((1, 2), (2, 2), (3, 4), (4, 4), (5, 4)) for index in range(1, count + 1)
 )
-
-
-def _setting(
-    default: Any,
-    meaning: str,
-    *,
-    rows: str = "",
-    choices: tuple[Any, ...] | None = None,
-    low: float | None = None,
-    high: float | None = None,
-) -> Any:
-    metadata = {"help": meaning, "rows": rows, "choices": choices, "low": low, "high": high}
-    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,19 +30,19 @@ class Settings:
     """
 
     # audio -> samples
-    sample_rate: int = _setting(22050, "samples per second of everything", low=8000, high=96000)
-    duration: float = _setting(10.0, "seconds taken from each clip", low=0.2, high=3600.0)
-    offset_content: float = _setting(0.0, "seconds skipped in the content clip", low=0.0, high=1e6)
-    offset_style: float = _setting(0.0, "seconds skipped in the style clip", low=0.0, high=1e6)
-    bandpass_low: float = _setting(125.0, "band-pass lower edge in Hz", low=1.0, high=40000.0)
-    bandpass_high: float = _setting(10000.0, "band-pass upper edge in Hz", low=2.0, high=48000.0)
-    bandpass_order: int = _setting(1, "order of the Butterworth band-pass", low=1, high=8)
+    sample_rate: int = setting(22050, "samples per second of everything", low=8000, high=96000)
+    duration: float = setting(10.0, "seconds taken from each clip", low=0.2, high=3600.0)
+    offset_content: float = setting(0.0, "seconds skipped in the content clip", low=0.0, high=1e6)
+    offset_style: float = setting(0.0, "seconds skipped in the style clip", low=0.0, high=1e6)
+    bandpass_low: float = setting(125.0, "band-pass lower edge in Hz", low=1.0, high=40000.0)
+    bandpass_high: float = setting(10000.0, "band-pass upper edge in Hz", low=2.0, high=48000.0)
+    bandpass_order: int = setting(1, "order of the Butterworth band-pass", low=1, high=8)
 
     # samples -> log spectrogram
-    n_fft: int = _setting(2048, "window length in samples", rows="T20", low=64, high=16384)
-    hop_length: int = _setting(128, "samples between frames (n_fft / 16)", rows="T20", low=8, high=4096)
-    log_floor: float = _setting(-4.0, "log10 values below this become this", rows="T14", low=-12.0, high=-0.5)
-    frame_padding: str = _setting(
+    n_fft: int = setting(2048, "window length in samples", rows="T20", low=64, high=16384)
+    hop_length: int = setting(128, "samples between frames (n_fft / 16)", rows="T20", low=8, high=4096)
+    log_floor: float = setting(-4.0, "log10 values below this become this", rows="T14", low=-12.0, high=-0.5)
+    frame_padding: str = setting(
         "released",
         "released: always pad, by a whole window at most, and drop the last window; "
         "exact: pad only what the last window lacks, and keep it",
@@ -64,7 +51,7 @@ class Settings:
     )
 
     # log spectrogram -> representation
-    representation: str = _setting(
+    representation: str = setting(
         "mel",
         "the picture of the sound: mel (log spectrogram averaged by mel filters), spectrogram, "
         "mfcc (mel, then an orthonormal DCT along the mel axis, as the paper's text says), "
@@ -72,35 +59,35 @@ class Settings:
         rows="D1",
         choices=("mel", "spectrogram", "mfcc", "cqt", "chroma"),
     )
-    mel_order: str = _setting(
+    mel_order: str = setting(
         "log_then_mel",
         "log_then_mel averages logarithms; mel_then_log averages magnitudes, then takes the logarithm",
         rows="D1",
         choices=("log_then_mel", "mel_then_log"),
     )
-    n_mels: int = _setting(96, "number of mel filters", low=16, high=512)
-    mel_fmin: float = _setting(125.0, "lowest mel filter edge in Hz", rows="D2", low=0.0, high=40000.0)
-    mel_fmax: float = _setting(20000.0, "highest mel filter edge in Hz", rows="D2", low=100.0, high=48000.0)
-    mel_sample_rate: int = _setting(44100, "sample rate the mel filters are built for", rows="D2", low=8000, high=96000)
-    time_zoom: int = _setting(2, "mel frames are shortened by this factor", rows="T6", low=1, high=16)
-    spec_zoom: int = _setting(
+    n_mels: int = setting(96, "number of mel filters", low=16, high=512)
+    mel_fmin: float = setting(125.0, "lowest mel filter edge in Hz", rows="D2", low=0.0, high=40000.0)
+    mel_fmax: float = setting(20000.0, "highest mel filter edge in Hz", rows="D2", low=100.0, high=48000.0)
+    mel_sample_rate: int = setting(44100, "sample rate the mel filters are built for", rows="D2", low=8000, high=96000)
+    time_zoom: int = setting(2, "mel frames are shortened by this factor", rows="T6", low=1, high=16)
+    spec_zoom: int = setting(
         2, "the spectrogram image is shrunk by this factor on both axes", rows="D6 T5", low=1, high=16
     )
-    spec_zoom_axes: str = _setting(
+    spec_zoom_axes: str = setting(
         "both",
         "both: time and frequency are each shrunk by spec_zoom; time: frequency is kept and time is shrunk by "
         "spec_zoom squared, which makes an image of as many pixels",
         rows="D6 T5",
         choices=("both", "time"),
     )
-    spec_edges: str = _setting(
+    spec_edges: str = setting(
         "zero",
         "what the shrinking and enlarging of the spectrogram find beyond its edges: zero, which is black in an image "
         "but the loudest value in a spectrogram, or the edge itself",
         rows="T5",
         choices=("zero", "edge"),
     )
-    spec_orientation: str = _setting(
+    spec_orientation: str = setting(
         "time_rows",
         "which axis of the spectrogram image is time: time_rows makes --rowac work along frequency",
         rows="D7",
@@ -108,25 +95,25 @@ class Settings:
     )
 
     # representation -> image
-    quantise_maximum: str = _setting(
+    quantise_maximum: str = setting(
         "wrap",
         "wrap: the one maximum pixel is 256 and becomes 0; clip: it becomes 255",
         rows="T1",
         choices=("wrap", "clip"),
     )
-    quantise_rounding: str = _setting(
+    quantise_rounding: str = setting(
         "truncate",
         "how grey levels become whole numbers, in both directions",
         rows="T2",
         choices=("truncate", "round"),
     )
-    output_channel: str = _setting(
+    output_channel: str = setting(
         "red",
         "network channel that becomes the result (the network's order is blue, green, red)",
         rows="T4",
         choices=("red", "green", "blue", "mean"),
     )
-    denormalise_range: str = _setting(
+    denormalise_range: str = setting(
         "content",
         "whose minimum and maximum the result is stretched to; mean is half way between the two",
         rows="D10",
@@ -134,49 +121,49 @@ class Settings:
     )
 
     # image -> network
-    pooling: str = _setting("average", "pooling of the network", rows="D4", choices=("average", "max"))
-    content_layer: str = _setting("conv4_2", "layer of the content loss", choices=_LAYERS)
-    style_layers: tuple[str, ...] = _setting(
+    pooling: str = setting("average", "pooling of the network", rows="D4", choices=("average", "max"))
+    content_layer: str = setting("conv4_2", "layer of the content loss", choices=_LAYERS)
+    style_layers: tuple[str, ...] = setting(
         STYLE_LAYERS, "layers of the style loss, equally weighted", rows="D8", choices=_LAYERS
     )
-    float_type: str = _setting("float32", "arithmetic of the network", rows="T18", choices=("float32", "float64"))
-    device: str = _setting("cpu", "cpu, cuda, cuda0, opencl0:0 or auto (cuda if it answers, else cpu)")
-    convolution: str = _setting(
+    float_type: str = setting("float32", "arithmetic of the network", rows="T18", choices=("float32", "float64"))
+    device: str = setting("cpu", "cpu, cuda, cuda0, opencl0:0 or auto (cuda if it answers, else cpu)")
+    convolution: str = setting(
         "auto",
         "which convolution runs on the CPU: onednn where its library works, else Theano's corrmm",
         choices=("auto", "onednn", "corrmm"),
     )
-    threads: int = _setting(0, "CPU threads; 0 means all cores", low=0, high=1024)
+    threads: int = setting(0, "CPU threads; 0 means all cores", low=0, high=1024)
 
     # losses
-    content_weight: float = _setting(1e-3, "weight of the content loss (alpha)", low=0.0, high=1e30)
-    style_weight: float = _setting(2e5, "weight of each style layer's loss (beta)", rows="D8", low=0.0, high=1e30)
-    tv_weight: float = _setting(1e-8, "weight of the total variation loss", rows="D3", low=0.0, high=1e30)
-    tv_exponent: float = _setting(1.25, "exponent of the total variation loss", rows="D3", low=0.5, high=4.0)
-    rowac: bool = _setting(False, "match the row autocorrelation")
-    colac: bool = _setting(False, "match the column autocorrelation")
-    row_weight: float = _setting(1e-9, "weight of the row autocorrelation loss", low=0.0, high=1e30)
-    column_weight: float = _setting(1e-9, "weight of the column autocorrelation loss", low=0.0, high=1e30)
-    row_target: str = _setting(
+    content_weight: float = setting(1e-3, "weight of the content loss (alpha)", low=0.0, high=1e30)
+    style_weight: float = setting(2e5, "weight of each style layer's loss (beta)", rows="D8", low=0.0, high=1e30)
+    tv_weight: float = setting(1e-8, "weight of the total variation loss", rows="D3", low=0.0, high=1e30)
+    tv_exponent: float = setting(1.25, "exponent of the total variation loss", rows="D3", low=0.5, high=4.0)
+    rowac: bool = setting(False, "match the row autocorrelation")
+    colac: bool = setting(False, "match the column autocorrelation")
+    row_weight: float = setting(1e-9, "weight of the row autocorrelation loss", low=0.0, high=1e30)
+    column_weight: float = setting(1e-9, "weight of the column autocorrelation loss", low=0.0, high=1e30)
+    row_target: str = setting(
         "style", "clip whose row autocorrelation is matched; none: neither's", choices=("style", "content", "none")
     )
-    column_target: str = _setting(
+    column_target: str = setting(
         "style", "clip whose column autocorrelation is matched; none: neither's", choices=("style", "content", "none")
     )
-    ac_layers: tuple[str, ...] = _setting(
+    ac_layers: tuple[str, ...] = setting(
         ("input",), "layers of the autocorrelation losses", rows="D12", choices=("input", *_LAYERS)
     )
-    ac_layer_weights: tuple[float, ...] = _setting(
+    ac_layer_weights: tuple[float, ...] = setting(
         (), "factor of each of ac_layers on row_weight and column_weight; empty means 1 for each"
     )
-    ac_normaliser: str = _setting(
+    ac_normaliser: str = setting(
         "channels_height_width",
         "what the autocorrelation losses are divided by: channels * height * width, or the paper's "
         "M_l N_l read as height * width",
         rows="D9",
         choices=("channels_height_width", "height_width"),
     )
-    ac_mean: str = _setting(
+    ac_mean: str = setting(
         "kept",
         "kept: rows keep their level, which dominates; removed: each row (column) minus its mean",
         rows="D9 T23",
@@ -184,26 +171,26 @@ class Settings:
     )
 
     # optimiser
-    iterations: int = _setting(
+    iterations: int = setting(
         0, "rounds asked for; 0 means 25 for spectrogram, 40 for all others", rows="D5 D11", low=0, high=100000
     )
-    round_count: str = _setting(
+    round_count: str = setting(
         "one_less",
         "one_less: iterations - 1 rounds are run; as_asked: all of them",
         rows="D5",
         choices=("one_less", "as_asked"),
     )
-    max_evaluations: int = _setting(
+    max_evaluations: int = setting(
         40, "maxfun of each L-BFGS round, which ends at the first line search past it", rows="D5", low=1, high=10**6
     )
-    restart: str = _setting(
+    restart: str = setting(
         "last_evaluated",
         "where the next round starts: the last point evaluated, or the best that L-BFGS returned",
         rows="T16",
         choices=("last_evaluated", "best"),
     )
-    seed: int = _setting(0, "seed of the start image", rows="T15", low=0, high=2**32 - 1)
-    start: str = _setting(
+    seed: int = setting(0, "seed of the start image", rows="T15", low=0, high=2**32 - 1)
+    start: str = setting(
         "released",
         "released: the start image is drawn after the numbers the authors' code draws and throws "
         "away; first_draw: it is the seed's first draw",
@@ -212,42 +199,42 @@ class Settings:
     )
 
     # image -> samples
-    inversion: str = _setting(
+    inversion: str = setting(
         "released",
         "how the spectrogram becomes samples: the authors' sliding Griffin-Lim, or librosa's",
         rows="T10 T11 T12",
         choices=("released", "griffinlim"),
     )
-    inversion_iterations: int = _setting(
+    inversion_iterations: int = setting(
         20, "phase estimates; the released inversion adds a last synthesis", rows="T12", low=0, high=10000
     )
-    inversion_mirror: str = _setting(
+    inversion_mirror: str = setting(
         "released",
         "negative frequencies of the inverse: off by one bin as released, or exact",
         rows="T9",
         choices=("released", "exact"),
     )
-    inversion_reversal: bool = _setting(True, "each inverse frame is time-reversed", rows="T11")
-    inversion_alignment: bool = _setting(True, "each inverse frame is slid by cross-correlation", rows="T11")
-    inversion_frame: str = _setting(
+    inversion_reversal: bool = setting(True, "each inverse frame is time-reversed", rows="T11")
+    inversion_alignment: bool = setting(True, "each inverse frame is slid by cross-correlation", rows="T11")
+    inversion_frame: str = setting(
         "middle",
         "middle: the middle half of each inverse frame is used; whole: all of it",
         rows="T10",
         choices=("middle", "whole"),
     )
-    inversion_floor: str = _setting(
+    inversion_floor: str = setting(
         "kept",
         "kept: the logarithm's floor stays in as noise; silent: values at the floor become 0",
         rows="T14",
         choices=("kept", "silent"),
     )
-    int16_peak: str = _setting(
+    int16_peak: str = setting(
         "wrap",
         "wrap: a positive peak of 32768 becomes -32768; clip: the peak is 32767",
         rows="T13",
         choices=("wrap", "clip"),
     )
-    output_level: str = _setting(
+    output_level: str = setting(
         "peak",
         "peak: the result is scaled to full scale; content: to the loudness (RMS) of the content clip",
         rows="T14",
@@ -256,7 +243,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            _check(field, getattr(self, field.name))
+            check_setting(field, getattr(self, field.name))
         nyquist = self.sample_rate / 2
         if not self.bandpass_low < self.bandpass_high < nyquist:
             raise InputError(
@@ -325,54 +312,8 @@ class Settings:
         for name, text in assignments.items():
             if name not in fields:
                 raise InputError(f"There is no setting called {name!r}; --list-settings shows them all.")
-            values[name] = _parse(fields[name], text)
+            values[name] = parse_setting(fields[name], text)
         return dataclasses.replace(self, **values)
-
-
-def _check(field: Any, value: Any) -> None:
-    """Raise InputError unless `value` is of the field's type, choices and range."""
-    meta, name = field.metadata, field.name
-    if isinstance(field.default, tuple):
-        numeric = name == "ac_layer_weights"
-        if not isinstance(value, tuple):
-            fine = False
-        elif numeric:
-            fine = all(isinstance(item, (int, float)) and math.isfinite(item) and item >= 0 for item in value)
-        else:
-            fine = len(value) > 0 and len(set(value)) == len(value) and all(item in meta["choices"] for item in value)
-        expected = (
-            "finite numbers of at least 0" if numeric else "a list of different ones of " + ", ".join(meta["choices"])
-        )
-    elif meta["choices"] is not None:
-        fine, expected = value in meta["choices"], "one of " + ", ".join(map(str, meta["choices"]))
-    elif isinstance(field.default, bool):
-        fine, expected = isinstance(value, bool), "true or false"
-    elif isinstance(field.default, (int, float)):
-        whole = isinstance(field.default, int)
-        kinds = (int,) if whole else (int, float)
-        # A NaN is in no range, and a whole number too large for a float can still be compared.
-        fine = isinstance(value, kinds) and not isinstance(value, bool) and meta["low"] <= value <= meta["high"]
-        expected = f"a {'whole ' if whole else ''}number from {meta['low']:g} to {meta['high']:g}"
-    else:
-        fine, expected = isinstance(value, str) and value != "", "a name"
-    if not fine:
-        raise InputError(f"The setting {name} is {value!r}, but it must be {expected} ({meta['help']}).")
-
-
-def _parse(field: Any, text: str) -> Any:
-    """Read `text` as a value of the field's type; what cannot be read is left to `_check`."""
-    default = field.default
-    try:
-        if isinstance(default, bool):
-            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(
-                text.lower(), text
-            )
-        if isinstance(default, tuple):
-            items = tuple(item.strip() for item in text.split(",") if item.strip())
-            return tuple(float(item) for item in items) if field.name == "ac_layer_weights" else items
-        return type(default)(text)
-    except ValueError:
-        return text
 
 
 def describe_settings(settings: Settings) -> str:
@@ -385,55 +326,3 @@ def describe_settings(settings: Settings) -> str:
         choices = f" ({' | '.join(map(str, meta['choices']))})" if meta["choices"] is not None else ""
         lines.append(f"{field.name} = {shown}{rows}\n    {meta['help']}{choices}")
     return "\n".join(lines)
-
-
-PRESETS: dict[str, dict[str, Any]] = {
-    # What the authors' code does.
-    "released": {},
-    # What the paper's text says, wherever it says something; the rest stays as released.
-    "paper": {
-        "representation": "mfcc",  # D1, section 3: the DCT of the log of the mel spectrum
-        "mel_order": "mel_then_log",  # D1
-        "mel_sample_rate": 22050,  # D2: filters for the clips' own sample rate ...
-        "mel_fmax": 11025.0,  # ... so up to its Nyquist frequency
-        "spec_zoom": 1,  # D6, section 4.2: 1024 x 1712
-        "spec_orientation": "time_columns",  # D7, section 3: the horizontal axis is time
-        "tv_weight": 0.0,  # D3: four losses, no total variation
-        "round_count": "as_asked",  # D5, section 4.1: 40 and 25 iterations
-        "ac_normaliser": "height_width",  # D9
-        # T1: an accident of the code that the text knows nothing of; it would make the largest cepstral
-        # coefficient the smallest.
-        "quantise_maximum": "clip",
-    },
-    # The audible faults mended.
-    "corrected": {
-        "mel_order": "mel_then_log",  # D1: averaged logarithms lose the peaks
-        "mel_sample_rate": 22050,  # D2
-        "mel_fmin": 40.0,  # D2: the released filters begin at 54 Hz, and 125 Hz would cut the bass off
-        "mel_fmax": 10000.0,  # D2: what 20000 Hz meant at twice the sample rate
-        "spec_edges": "edge",  # T5: or the first and last moments are noise
-        "spec_zoom_axes": "time",  # D6: half the frequencies do not hold a spectrum of sharp peaks
-        "spec_orientation": "time_columns",  # D7
-        "quantise_maximum": "clip",  # T1
-        "quantise_rounding": "round",  # T2
-        "output_channel": "mean",  # T4
-        "frame_padding": "exact",  # T8
-        "inversion": "griffinlim",  # T9 T10 T11
-        "inversion_iterations": 100,  # T12
-        "inversion_floor": "silent",  # T14
-        "int16_peak": "clip",  # T13
-    },
-}
-
-
-def preset(name: str) -> Settings:
-    """Return the settings of a preset: ``released``, ``paper`` or ``corrected``.
-
-    Raises
-    ------
-    InputError
-        If there is no preset of that name.
-    """
-    if name not in PRESETS:
-        raise InputError(f"There is no preset called {name!r}; the presets are {', '.join(PRESETS)}.")
-    return Settings(**PRESETS[name])

@@ -14,7 +14,8 @@ from audiostyle.audio.representation import represent, unrepresent
 from audiostyle.audio.spectrogram import log_spectrogram
 from audiostyle.errors import InputError
 from audiostyle.image import image_to_tensor, rescale_image, tensor_to_values, values_to_image
-from audiostyle.settings import Settings, preset
+from audiostyle.presets import preset
+from audiostyle.settings import Settings
 
 Golden = Callable[[str], Mapping[str, np.ndarray]]
 MEAN_BGR = (104, 117, 123)

@@ -9,7 +9,8 @@ import dataclasses
 from typing import Any, NoReturn
 
 from audiostyle.errors import InputError
-from audiostyle.settings import PRESETS, Settings, describe_settings, preset
+from audiostyle.presets import PRESETS, preset
+from audiostyle.settings import Settings, describe_settings
 
 __all__ = ["Parser", "add_setting_options", "settings_from"]
 

@@ -11,7 +11,8 @@ from audiostyle.audio.quality import signal_to_noise
 from audiostyle.audio.representation import represent, unrepresent
 from audiostyle.audio.spectrogram import log_spectrogram
 from audiostyle.image import image_to_tensor, tensor_to_values, values_to_image
-from audiostyle.settings import Settings, preset
+from audiostyle.presets import preset
+from audiostyle.settings import Settings
 
 SETTINGS = Settings(inversion="griffinlim", n_fft=512, hop_length=64, inversion_iterations=60)
 

@@ -23,7 +23,8 @@ from audiostyle.audio.spectrogram import (
 )
 from audiostyle.errors import InputError
 from audiostyle.image import image_to_tensor, values_to_image
-from audiostyle.settings import PRESETS, Settings, preset
+from audiostyle.presets import PRESETS, preset
+from audiostyle.settings import Settings
 
 Golden = Callable[[str], Mapping[str, np.ndarray]]
 SMALL = Settings(n_fft=1024, hop_length=64, n_mels=16)

@@ -287,7 +287,7 @@ def test_offsets_and_stereo(small, small_clips):
 
 @pytest.mark.parametrize("preset_name", ["paper", "corrected"])
 def test_other_settings_have_their_stages(preset_name, small_clips, tmp_path):
-    from audiostyle.settings import preset
+    from audiostyle.presets import preset
 
     settings = dataclasses.replace(preset(preset_name), duration=0.3)
     path = str(tmp_path / "stages.h5")

@@ -17,7 +17,8 @@ import audiostyle.study.evaluate
 from audiostyle.command import evaluate as command
 from audiostyle.command.options import Parser
 from audiostyle.errors import InputError, RunError
-from audiostyle.settings import Settings, preset
+from audiostyle.presets import preset
+from audiostyle.settings import Settings
 from audiostyle.study.evaluate.files import evaluate_files, labels
 from audiostyle.study.evaluate.floor import after_inversion
 from audiostyle.study.evaluate.report import as_csv, as_document, as_json, as_table, check_writable, write_whole

@@ -1,0 +1,69 @@
+"""What a setting may be: the metadata of a field, and how its values are checked and read from text."""
+
+import dataclasses
+import math
+from typing import Any
+
+from audiostyle.errors import InputError
+
+__all__ = ["check_setting", "parse_setting", "setting"]
+
+
+def setting(
+    default: Any,
+    meaning: str,
+    *,
+    rows: str = "",
+    choices: tuple[Any, ...] | None = None,
+    low: float | None = None,
+    high: float | None = None,
+) -> Any:
+    """Return a dataclass field with a default, its meaning, its rows of the differences table and its limits."""
+    metadata = {"help": meaning, "rows": rows, "choices": choices, "low": low, "high": high}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def check_setting(field: Any, value: Any) -> None:
+    """Raise InputError unless `value` is of the field's type, choices and range."""
+    meta, name = field.metadata, field.name
+    if isinstance(field.default, tuple):
+        numeric = name == "ac_layer_weights"
+        if not isinstance(value, tuple):
+            fine = False
+        elif numeric:
+            fine = all(isinstance(item, (int, float)) and math.isfinite(item) and item >= 0 for item in value)
+        else:
+            fine = len(value) > 0 and len(set(value)) == len(value) and all(item in meta["choices"] for item in value)
+        expected = (
+            "finite numbers of at least 0" if numeric else "a list of different ones of " + ", ".join(meta["choices"])
+        )
+    elif meta["choices"] is not None:
+        fine, expected = value in meta["choices"], "one of " + ", ".join(map(str, meta["choices"]))
+    elif isinstance(field.default, bool):
+        fine, expected = isinstance(value, bool), "true or false"
+    elif isinstance(field.default, (int, float)):
+        whole = isinstance(field.default, int)
+        kinds = (int,) if whole else (int, float)
+        # A NaN is in no range, and a whole number too large for a float can still be compared.
+        fine = isinstance(value, kinds) and not isinstance(value, bool) and meta["low"] <= value <= meta["high"]
+        expected = f"a {'whole ' if whole else ''}number from {meta['low']:g} to {meta['high']:g}"
+    else:
+        fine, expected = isinstance(value, str) and value != "", "a name"
+    if not fine:
+        raise InputError(f"The setting {name} is {value!r}, but it must be {expected} ({meta['help']}).")
+
+
+def parse_setting(field: Any, text: str) -> Any:
+    """Read `text` as a value of the field's type; what cannot be read is left to `check_setting`."""
+    default = field.default
+    try:
+        if isinstance(default, bool):
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(
+                text.lower(), text
+            )
+        if isinstance(default, tuple):
+            items = tuple(item.strip() for item in text.split(",") if item.strip())
+            return tuple(float(item) for item in items) if field.name == "ac_layer_weights" else items
+        return type(default)(text)
+    except ValueError:
+        return text
