@@ -3,8 +3,13 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
 import pytest
+
+from audiostyle.network.blas_kernels import choose_blas_kernels
+
+choose_blas_kernels(authors=True)
+
+import numpy as np  # noqa: E402  OpenBLAS looks once, when numpy loads it
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

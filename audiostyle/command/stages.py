@@ -46,6 +46,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compute the stages, write them, say so."""
+    from audiostyle.network.blas_kernels import choose_blas_kernels
+
+    choose_blas_kernels(authors=True)
     from audiostyle.study.stage_file import check_output
     from audiostyle.study.stages import Point, choose_image, write_stages
     from audiostyle.weights.load import RANDOM, load_weights

@@ -35,14 +35,11 @@ __all__ = [
     "bundled_blas",
     "cache_folder",
     "check_compiler",
-    "choose_blas_kernels",
     "links",
     "start_theano",
     "thread_count",
     "user_flag",
 ]
-
-_ZEN_3 = 0x19  # AMD's family; Zen 4 has the same
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,23 +82,6 @@ def cache_folder() -> Path:
         f"No folder for compiled functions can be written: {home} and {tempfile.gettempdir()} were tried; make one "
         "of them writable, or name a writable folder in XDG_CACHE_HOME."
     )
-
-
-def choose_blas_kernels() -> None:
-    """Tell OpenBLAS which kernels suit a processor newer than itself; call this before numpy is imported.
-
-    The OpenBLAS in the pinned numpy and scipy ends at AMD's Zen 3.  On a Zen 5 it takes kernels of 2007,
-    which are four times slower than those for Haswell, which any of these processors runs.
-    """
-    try:
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").partition("\n\n")[0].splitlines()
-    except OSError:
-        return
-    said = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    family = said.get("cpu family", "")
-    newer = said.get("vendor_id") == "AuthenticAMD" and family.isdecimal() and int(family) > _ZEN_3
-    if newer and "avx2" in said.get("flags", "").split():
-        os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
 
 
 def user_flag(name: str) -> str | None:

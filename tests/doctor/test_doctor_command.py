@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from stub_cuda.build import build_stub
 
-from audiostyle.network.start import choose_blas_kernels
+from audiostyle.network.blas_kernels import choose_blas_kernels
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,18 +94,26 @@ def test_blas_kernels_for_a_processor_that_openblas_does_not_know(monkeypatch):
     cpuinfo = {}
     monkeypatch.setattr(Path, "read_text", lambda path, **_: cpuinfo[str(path)])
 
-    def chosen(vendor, family, flags):
+    def chosen(vendor, family, flags, authors=False, before=None):
         cpuinfo["/proc/cpuinfo"] = (
             f"vendor_id\t: {vendor}\ncpu family\t: {family}\nflags\t: {flags}\n\nvendor_id\t: x\n"
         )
         monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
-        choose_blas_kernels()
+        if before is not None:
+            monkeypatch.setenv("OPENBLAS_CORETYPE", before)
+        choose_blas_kernels(authors)
         return os.environ.pop("OPENBLAS_CORETYPE", None)
 
     assert chosen("AuthenticAMD", 26, "sse2 avx avx2") == "Haswell"
     assert chosen("AuthenticAMD", 26, "sse2 avx") is None
     assert chosen("AuthenticAMD", 25, "sse2 avx avx2") is None
     assert chosen("GenuineIntel", 26, "sse2 avx avx2") is None
+    avx512 = "avx2 avx512f avx512cd avx512bw avx512dq avx512vl"
+    assert chosen("AuthenticAMD", 26, avx512) == "SkylakeX"
+    assert chosen("GenuineIntel", 6, avx512) is None
+    # Those of the recorded numbers, where the processor has them.
+    assert chosen("GenuineIntel", 6, avx512, authors=True, before="Haswell") == "SkylakeX"
+    assert chosen("AuthenticAMD", 25, "avx2", authors=True, before="Zen") == "Zen"
 
 
 def test_the_users_own_choice_of_blas_kernels_stays(monkeypatch):
