@@ -250,7 +250,7 @@ int autocorrelation(const Transform *transform, Dimension planes, Dimension heig
             static thread_local Workspace workspace;
             auto *buffer = static_cast<Complex *>(workspace.at_least(2 * length * sizeof(Complex)));
             // Summed in order below: the same bits for any number of threads.
-#pragma omp for schedule(static) nowait
+#pragma omp for schedule(dynamic) nowait
             for (Dimension pair = 0; pair < pairs; ++pair) {
                 const Dimension first = 2 * pair, second = first + 1;
                 const bool both = second < groups;

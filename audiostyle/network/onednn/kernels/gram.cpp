@@ -49,7 +49,7 @@ int gram(Dimension channels, Dimension pixels, const float *activation, float *m
         const Dimension blocks = channels / BLOCK, plane = pixels * BLOCK, numbers = channels * channels;
         const Dimension parts = std::clamp<Dimension>(pixels / least_pixels / 2 * 2, 2, most_parts);
         auto *sums = static_cast<float *>(workspace.at_least(parts * numbers * sizeof(float)));
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic)
         for (Dimension part = 0; part < parts; ++part) {
             float *sum = sums + part * numbers;
             std::fill(sum, sum + numbers, 0.0f);

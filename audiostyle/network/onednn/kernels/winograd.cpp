@@ -235,7 +235,7 @@ int winograd_run(Dimension batch, Dimension in, Dimension out, Dimension height,
             static thread_local Workspace workspace;
             auto *transformed = static_cast<float *>(workspace.at_least(positions * most * (in + out) * sizeof(float)));
             float *products = transformed + positions * most * in;
-#pragma omp for schedule(static) nowait
+#pragma omp for schedule(dynamic) nowait
             for (Dimension part = 0; part < parts; ++part) {
                 const Dimension first = tiles * part / parts;
                 const auto these = places(shape, first, tiles * (part + 1) / parts - first);
