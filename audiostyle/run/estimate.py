@@ -4,11 +4,10 @@ from audiostyle.settings import Settings
 
 __all__ = ["estimate_memory"]
 
-# Bytes of a process with Theano, Lasagne, scipy and matplotlib and the network's parameters in it.
-_BASE = 480 * 2**20
-# Numbers kept for each pixel: activations of the forward pass that the gradient needs, and the
-# largest temporary. Measured; see docs/performance.md.
-_NUMBERS_PER_PIXEL = 1000
+# Measured (docs/performance.md).  Two stages can hold the most: the network, whose activations grow
+# with the image, and the making of the sound, whose frames grow with the clip.
+_NETWORK_BASE, _NETWORK_PER_PIXEL = 0.75 * 2**30, 3.0 * 2**10
+_SOUND_BASE, _SOUND_PER_SECOND = 0.87 * 2**30, 0.0405 * 2**30
 
 
 def estimate_memory(shape: tuple[int, int], settings: Settings) -> int:
@@ -19,7 +18,8 @@ def estimate_memory(shape: tuple[int, int], settings: Settings) -> int:
     shape : tuple of int
         Height and width of the image.
     settings : Settings
-        ``float_type``.
+        ``float_type``, ``duration``.
     """
-    size = {"float32": 4, "float64": 8}[settings.float_type]
-    return _BASE + shape[0] * shape[1] * _NUMBERS_PER_PIXEL * size
+    words = {"float32": 1, "float64": 2}[settings.float_type]
+    network = _NETWORK_BASE + shape[0] * shape[1] * _NETWORK_PER_PIXEL * words
+    return round(max(network, _SOUND_BASE + settings.duration * _SOUND_PER_SECOND))

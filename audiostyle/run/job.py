@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from audiostyle.errors import RunError
+from audiostyle.network.device import check_device, resolve_device
 from audiostyle.prepare import Prepared, prepare_clip
 from audiostyle.run.archive import Archive, archive_size
 from audiostyle.run.archived import ArchivedRun
@@ -123,6 +124,8 @@ def run_transfer(
         those of the last good image.
     """
     settings, watch = request.settings, Stopwatch()
+    device = resolve_device(settings.device)
+    check_device(device)
     with watch.stage("clips"):
         content = prepare_clip(request.content, settings, settings.offset_content)
         style = prepare_clip(request.style, settings, settings.offset_style)
@@ -131,7 +134,7 @@ def run_transfer(
             weights = load_weights(request.weights, settings)
         for note in weights.notes:
             reporter.warning(note)
-        reporter.plan(_plan(request, content, weights))
+        reporter.plan(_plan(request, content, weights, device))
         with watch.stage("start"):
             from audiostyle.network.start import start_theano
 
@@ -213,7 +216,7 @@ def _make_archive(
     )
 
 
-def _plan(request: Request, content: Prepared, weights: Weights) -> list[str]:
+def _plan(request: Request, content: Prepared, weights: Weights, device: str) -> list[str]:
     settings = request.settings
     height, width = content.tensor.shape[2:]
     losses = ["content", "style", *(["total variation"] if settings.tv_weight else [])]
@@ -229,6 +232,6 @@ def _plan(request: Request, content: Prepared, weights: Weights) -> list[str]:
         f"losses    {', '.join(losses)}",
         f"descent   {settings.rounds} rounds of L-BFGS, {settings.max_evaluations} evaluations and a line search "
         f"each, seed {settings.seed}",
-        f"device    {settings.device}, about {memory:.1f} GiB of memory",
+        f"device    {device}, about {memory:.1f} GiB of memory",
         f"results   {request.folder}",
     ]

@@ -1,0 +1,29 @@
+"""The memory that is announced is near what runs took (measured on two cores; docs/performance.md)."""
+
+import pytest
+
+from audiostyle.audio.spectrogram import image_shape
+from audiostyle.run.estimate import estimate_memory
+from audiostyle.settings import Settings
+
+MEASURED = {  # GiB
+    "mel, 3 s": ({"duration": 3.0}, 0.96),
+    "mel, 10 s": ({}, 1.31),
+    "mel, 30 s": ({"duration": 30.0}, 2.08),
+    "mel, 120 s": ({"duration": 120.0}, 5.73),
+    "spectrogram, 10 s": ({"representation": "spectrogram"}, 2.13),
+    "whole spectrogram, 10 s": ({"representation": "spectrogram", "spec_zoom": 1}, 5.75),
+}
+
+
+@pytest.mark.parametrize("case", MEASURED)
+def test_estimate_is_within_a_quarter(case):
+    changes, measured = MEASURED[case]
+    settings = Settings(**changes)
+    assert 0.75 < estimate_memory(image_shape(settings), settings) / 2**30 / measured < 1.25
+
+
+def test_float64_takes_more():
+    settings = {"representation": "spectrogram"}
+    one, other = (Settings(**settings, float_type=name) for name in ("float32", "float64"))
+    assert estimate_memory((856, 512), other) > 1.3 * estimate_memory((856, 512), one)
