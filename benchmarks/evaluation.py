@@ -5,14 +5,16 @@
     .venv/bin/python -m benchmarks.evaluation --repeat 10 --torch /tmp/torchvenv/bin/python
 
 ``--torch`` names the interpreter of an environment with PyTorch; see ``benchmarks/pytorch_peer.py``.  The rivals
-take turns for some rounds, because other work on the machine changes from minute to minute; the least time of
-each counts, and the median stands beside it.  All are given the same weights and images, and their losses and
-gradients' norms are printed, to show that they do the same work.
+take turns for some rounds, because other work on the machine changes from minute to minute; the least time of each
+counts, and the median stands beside it.  Processor time, of all threads together, hardly changes with other work if
+threads sleep while they wait: ``--patient`` makes PyTorch's do so, as ours do anyway.  All are given the same weights
+and images, and their losses and gradients' norms are printed, to show that they do the same work.
 """
 
 import argparse
 import dataclasses
 import json
+import os
 import subprocess
 import tempfile
 import time
@@ -48,6 +50,7 @@ def main():
     parser.add_argument("--without-ac", action="store_true", help="no row and column autocorrelation")
     parser.add_argument("--convolutions", default="onednn,corrmm")
     parser.add_argument("--torch", help="Python interpreter that has PyTorch")
+    parser.add_argument("--patient", action="store_true", help="PyTorch's threads sleep while they wait")
     options = parser.parse_args()
     start_theano(threads=options.threads)
     from audiostyle.network.objective import Objective
@@ -67,7 +70,7 @@ def main():
         objective = Objective(content, style, parameters, dataclasses.replace(base, convolution=name))
         print(f"{name}: {objective.convolution.description}; compiled in {time.perf_counter() - start:.1f} s")
         rivals[name] = objective
-    seconds = {name: [] for name in rivals}
+    seconds, cpu_seconds = ({name: [] for name in rivals} for _ in range(2))
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         tensors = Path(folder) / "tensors.npz"
@@ -77,25 +80,33 @@ def main():
             for name, objective in rivals.items():
                 objective(image)
                 for _ in range(options.repeat):
-                    start = time.perf_counter()
+                    start, cpu_start = time.perf_counter(), time.process_time()
                     _, total, gradient = objective(image)
                     seconds[name].append(time.perf_counter() - start)
+                    cpu_seconds[name].append(time.process_time() - cpu_start)
                 found[name] = total, float(np.linalg.norm(gradient.astype("float64")))
             if options.torch:
                 peer = Path(__file__).with_name("pytorch_peer.py")
                 command = [options.torch, str(peer), str(tensors), f"--repeat={options.repeat + 1}"]
+                environment = os.environ | ({"OMP_WAIT_POLICY": "passive"} if options.patient else {})
                 done = subprocess.run(
-                    [*command, f"--threads={options.threads}"], capture_output=True, text=True, check=True
-                )
+                    [*command, f"--threads={options.threads}"],
+                    env=environment, capture_output=True, text=True, check=True,
+                )  # fmt: skip
                 result = json.loads(done.stdout.splitlines()[-1])
-                seconds.setdefault("PyTorch " + result["torch"], []).extend(result["seconds"][1:])
-                found["PyTorch " + result["torch"]] = result["loss"], result["gradient_norm"]
+                name = "PyTorch " + result["torch"]
+                seconds.setdefault(name, []).extend(result["seconds"][1:])
+                cpu_seconds.setdefault(name, []).extend(result["cpu_seconds"][1:])
+                found[name] = result["loss"], result["gradient_norm"]
     least = {name: min(times) for name, times in seconds.items()}
-    print("\n| | least ms | median ms | times the first | loss | gradient's norm |\n|---|---|---|---|---|---|")
-    first = next(iter(least.values()))
+    columns = ("", "least ms", "median ms", "times the first", "processor ms", "times the first", "loss", "gradient")
+    print(f"\n| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
+    first, cpu_first = next(iter(least.values())), min(next(iter(cpu_seconds.values())))
     for name, times in seconds.items():
         loss, norm = found[name]
+        cpu = min(cpu_seconds[name])
         cells = f"{1e3 * least[name]:.0f} | {1e3 * np.median(times):.0f} | {least[name] / first:.2f}"
+        cells += f" | {1e3 * cpu:.0f} | {cpu / cpu_first:.2f}"
         print(f"| {name} | {cells} | {loss:.8g} | {norm:.6g} |")
 
 

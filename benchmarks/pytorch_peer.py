@@ -9,7 +9,8 @@ version pins the other's::
 
 ``tensors.npz`` holds ``content``, ``style`` and ``image``, each ``(1, 3, height, width)``, and
 ``W1, b1 .. W13, b13``, the filters and biases of conv1_1 to conv5_1 (``benchmarks/evaluation.py`` writes it).
-The last line of the output is one JSON object: the loss, the gradient's norm and the seconds of every repeat.
+The last line of the output is one JSON object: the loss, the gradient's norm, and the seconds and
+processor seconds of every repeat.
 
 Written as its users do: the targets are made once under ``no_grad``, the forward pass is shared by all
 terms, one ``backward``, the autocorrelation by FFT, all threads (PyTorch's default).
@@ -87,16 +88,18 @@ def main():
     data = {name: torch.from_numpy(array).to(options.device) for name, array in np.load(options.tensors).items()}
     weights = [(data[f"W{i}"], data[f"b{i}"]) for i in range(1, 14)]
     loss = Loss(data["content"], data["style"], weights)
-    seconds = []
+    seconds, cpu_seconds = [], []
     for _ in range(options.repeat):
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         image = data["image"].clone().requires_grad_(True)
         value = loss(image)
         value.backward()
         total, gradient = value.item(), image.grad.cpu().numpy()
         seconds.append(time.perf_counter() - start)
+        cpu_seconds.append(time.process_time() - cpu_start)
     norm = float(np.linalg.norm(gradient.astype("float64")))
-    print(json.dumps({"torch": torch.__version__, "loss": total, "gradient_norm": norm, "seconds": seconds}))
+    result = {"torch": torch.__version__, "loss": total, "gradient_norm": norm}
+    print(json.dumps(result | {"seconds": seconds, "cpu_seconds": cpu_seconds}))
 
 
 if __name__ == "__main__":
