@@ -116,8 +116,13 @@ def test_after_an_interruption_it_begins_anew(server, tmp_path):
 
 
 def test_ctrl_c_leaves_nothing(server, tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        download(tmp_path, [f"{server.url}/interrupted"], MD5, timeout=5)
+    # A shell's background jobs ignore SIGINT, and so would this one.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            download(tmp_path, [f"{server.url}/interrupted"], MD5, timeout=5)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert list(tmp_path.iterdir()) == []
 
 
