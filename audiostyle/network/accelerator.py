@@ -19,15 +19,14 @@ __all__ = [
     "Library",
     "Missing",
     "Nvrtc",
-    "OpenCLPlatform",
     "cublas",
     "cuda_answers",
     "cuda_driver",
     "cudnn",
     "nvrtc",
     "nvrtc_error",
-    "opencl_blas",
-    "opencl_platforms",
+    "open_library",
+    "path_of",
     "version_text",
 ]
 
@@ -112,14 +111,6 @@ class Nvrtc(Library):
     architectures: tuple[int, ...]
 
 
-@dataclasses.dataclass(frozen=True)
-class OpenCLPlatform:
-    """An OpenCL platform and the names of its devices."""
-
-    name: str
-    devices: tuple[str, ...]
-
-
 def version_text(version: Version) -> str:
     """Return ``11.8`` for (11, 8)."""
     return ".".join(map(str, version))
@@ -149,7 +140,7 @@ def cuda_driver() -> Driver:
         "install NVIDIA's driver, and in a container start it with the NVIDIA container toolkit "
         "(docker run --gpus all ...)"
     )
-    library = _open("NVIDIA's driver", "libcuda", ("libcuda.so.1",), remedy)
+    library = open_library("NVIDIA's driver", "libcuda", ("libcuda.so.1",), remedy)
 
     def unusable(reason: str) -> Missing:
         return Missing(f"NVIDIA's driver is there but cannot be used: {reason}", "see that nvidia-smi works first")
@@ -175,7 +166,7 @@ def cuda_driver() -> Driver:
         gpus.append(Gpu(name.value.decode(errors="replace"), (major.value, minor.value), memory.value))
     if not gpus:
         raise unusable(_DRIVER_RESULTS[100])
-    return Driver(_path_of("libcuda"), _driver_version(version.value), tuple(gpus))
+    return Driver(path_of("libcuda"), _driver_version(version.value), tuple(gpus))
 
 
 @functools.cache
@@ -187,7 +178,7 @@ def nvrtc() -> Nvrtc:
     Missing
     """
     names = ("libnvrtc.so.11.2", "libnvrtc.so.12", "libnvrtc.so.13")
-    library = _open("CUDA's compiler NVRTC", "libnvrtc", names, _wheel_remedy("libnvrtc"))
+    library = open_library("CUDA's compiler NVRTC", "libnvrtc", names, _wheel_remedy("libnvrtc"))
     major, minor, count = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
     library.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
     architectures: tuple[int, ...] = ()
@@ -196,7 +187,7 @@ def nvrtc() -> Nvrtc:
         numbers = (ctypes.c_int * count.value)()
         library.nvrtcGetSupportedArchs(numbers)
         architectures = tuple(numbers)
-    return Nvrtc(_path_of("libnvrtc"), (major.value, minor.value), architectures)
+    return Nvrtc(path_of("libnvrtc"), (major.value, minor.value), architectures)
 
 
 def nvrtc_error(architecture: int) -> str:
@@ -230,13 +221,13 @@ def cublas() -> Library:
     Missing
     """
     names = ("libcublas.so.11", "libcublas.so.12", "libcublas.so.13")
-    library = _open("CUDA's BLAS", "libcublas", names, _wheel_remedy("libcublas"))
+    library = open_library("CUDA's BLAS", "libcublas", names, _wheel_remedy("libcublas"))
     version = []
     for part in range(3):  # libraryPropertyType: MAJOR_VERSION, MINOR_VERSION, PATCH_LEVEL
         value = ctypes.c_int()
         library.cublasGetProperty(part, ctypes.byref(value))
         version.append(value.value)
-    return Library(_path_of("libcublas"), tuple(version))
+    return Library(path_of("libcublas"), tuple(version))
 
 
 @functools.cache
@@ -249,65 +240,8 @@ def cudnn() -> Library | None:
             continue
         # 7605 is 7.6.5, and from version 9 on 90100 is 9.1.0.
         scale = 10000 if number >= 90000 else 1000
-        return Library(_path_of("libcudnn"), (number // scale, number % scale // 100))
+        return Library(path_of("libcudnn"), (number // scale, number % scale // 100))
     return None
-
-
-@functools.cache
-def opencl_platforms() -> tuple[OpenCLPlatform, ...]:
-    """Return the OpenCL platforms, in the order that ``openclPLATFORM:DEVICE`` counts them.
-
-    Raises
-    ------
-    Missing
-    """
-    remedy = "install an OpenCL loader and a driver (Debian: apt install ocl-icd-opencl-dev pocl-opencl-icd)"
-    library = _open("OpenCL's loader", "libOpenCL", ("libOpenCL.so.1",), remedy)
-    return tuple(
-        OpenCLPlatform(
-            _opencl_text(library.clGetPlatformInfo, platform, 0x0902),  # CL_PLATFORM_NAME
-            tuple(
-                _opencl_text(library.clGetDeviceInfo, device, 0x102B)  # CL_DEVICE_NAME
-                for device in _opencl_handles(
-                    lambda n, out, count, of=platform: library.clGetDeviceIDs(
-                        of, ctypes.c_uint64(0xFFFFFFFF), n, out, count
-                    )
-                )
-            ),
-        )
-        for platform in _opencl_handles(library.clGetPlatformIDs)
-    )
-
-
-def opencl_blas() -> str:
-    """Return the path of the matrix products for OpenCL.
-
-    Raises
-    ------
-    Missing
-    """
-    try:
-        ctypes.CDLL("libclBLAS.so")
-        return _path_of("libclBLAS")
-    except OSError:
-        remedy = "install CLBlast with its development link (Debian: apt install libclblast-dev)"
-        _open("a BLAS for OpenCL", "libclblast", ("libclblast.so.1",), remedy)
-        return _path_of("libclblast")
-
-
-def _opencl_handles(ask: object) -> list[ctypes.c_void_p]:
-    count = ctypes.c_uint()
-    if ask(0, None, ctypes.byref(count)) or not count.value:  # type: ignore[operator]
-        return []
-    handles = (ctypes.c_void_p * count.value)()
-    ask(count, handles, None)  # type: ignore[operator]
-    return [ctypes.c_void_p(handle) for handle in handles]
-
-
-def _opencl_text(ask: object, handle: ctypes.c_void_p, what: int) -> str:
-    text = ctypes.create_string_buffer(256)
-    ask(handle, what, ctypes.c_size_t(len(text)), text, None)  # type: ignore[operator]
-    return text.value.decode(errors="replace").strip()
 
 
 def _driver_version(number: int) -> Version:
@@ -315,8 +249,14 @@ def _driver_version(number: int) -> Version:
     return number // 1000, number % 1000 // 10
 
 
-def _open(what: str, stem: str, versioned: tuple[str, ...], remedy: str) -> ctypes.CDLL:
-    """Open ``STEM.so``; a versioned name alone is not enough, because libgpuarray does not try it."""
+def open_library(what: str, stem: str, versioned: tuple[str, ...], remedy: str) -> ctypes.CDLL:
+    """Open ``STEM.so``; a versioned name alone is not enough, because libgpuarray does not try it.
+
+    Raises
+    ------
+    Missing
+        Naming the library as `what` and saying what to do: `remedy`, or the link that is wanting.
+    """
     try:
         return ctypes.CDLL(f"{stem}.so")
     except OSError as error:
@@ -326,7 +266,7 @@ def _open(what: str, stem: str, versioned: tuple[str, ...], remedy: str) -> ctyp
             ctypes.CDLL(name)
         except OSError:
             continue
-        path = _path_of(stem)
+        path = path_of(stem)
         link = os.path.join(os.path.dirname(path), f"{stem}.so")
         raise Missing(
             f"{path} is there, but libgpuarray opens it as {stem}.so, a name that it does not have",
@@ -352,7 +292,7 @@ def _wheel_remedy(stem: str) -> str:
     )
 
 
-def _path_of(stem: str) -> str:
+def path_of(stem: str) -> str:
     """Return the file that this process has mapped for a library, or its bare name."""
     try:
         lines = Path("/proc/self/maps").read_text(errors="replace").splitlines()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from audiostyle.errors import InputError
-from audiostyle.network import accelerator
+from audiostyle.network import accelerator, opencl
 from audiostyle.network.accelerator import Gpu, Missing, version_text
 
 __all__ = ["Finding", "check_device", "device_findings", "resolve_device"]
@@ -187,7 +187,7 @@ def _cudnn_finding(enabled: str) -> Finding:
 
 def _opencl_findings(platform: int, device: int) -> Iterator[Finding]:
     try:
-        platforms = accelerator.opencl_platforms()
+        platforms = opencl.opencl_platforms()
     except Missing as missing:
         yield Finding("OpenCL", "problem", str(missing), missing.remedy)
     else:
@@ -203,7 +203,7 @@ def _opencl_findings(platform: int, device: int) -> Iterator[Finding]:
             yield Finding("OpenCL", "problem", f"there is no OpenCL device {platform}:{device}", remedy)
     yield from _pygpu_findings()
     try:
-        yield Finding("OpenCL BLAS", "ok", accelerator.opencl_blas())
+        yield Finding("OpenCL BLAS", "ok", opencl.opencl_blas())
     except Missing as missing:
         yield Finding("OpenCL BLAS", "problem", str(missing), missing.remedy)
 

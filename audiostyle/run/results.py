@@ -13,7 +13,8 @@ from audiostyle.prepare import Prepared
 from audiostyle.records import Evaluation
 from audiostyle.run.curves import DIRECTIONS, autocorrelation_curve
 from audiostyle.run.folder import RunFolder
-from audiostyle.run.pictures import draw_autocorrelations, draw_losses, draw_representation, write_losses_csv
+from audiostyle.run.losses import draw_losses, write_losses_csv
+from audiostyle.run.pictures import draw_autocorrelations, draw_representation
 from audiostyle.settings import STYLE_LAYERS, Settings
 
 __all__ = ["write_results"]

@@ -11,16 +11,11 @@ import pytest
 
 from audiostyle.errors import RunError
 from audiostyle.records import Evaluation
-from audiostyle.run import pictures
+from audiostyle.run import figure, losses, pictures
 from audiostyle.run.curves import autocorrelation_curve
 from audiostyle.run.folder import RunFolder
-from audiostyle.run.pictures import (
-    draw_autocorrelations,
-    draw_losses,
-    draw_representation,
-    mel_centres,
-    write_losses_csv,
-)
+from audiostyle.run.losses import draw_losses, write_losses_csv
+from audiostyle.run.pictures import draw_autocorrelations, draw_representation, mel_centres
 from audiostyle.settings import Settings
 
 MEL = Settings()
@@ -40,13 +35,13 @@ def folder(tmp_path: Path):
 def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The figures, which are drawn and saved all the same."""
     figures: dict[str, Any] = {}
-    save = pictures._save
 
-    def keep(figure: Any, folder: RunFolder, name: str) -> None:
-        figures[name] = figure
-        save(figure, folder, name)
+    def keep(drawing: Any, folder: RunFolder, name: str) -> None:
+        figures[name] = drawing
+        figure.save(drawing, folder, name)
 
-    monkeypatch.setattr(pictures, "_save", keep)
+    for module in (pictures, losses):
+        monkeypatch.setattr(module, "save", keep)
     return figures
 
 

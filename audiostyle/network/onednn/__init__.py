@@ -53,7 +53,8 @@ def onednn_mode(base: Any = None) -> Any:
     """
     from theano.compile.mode import get_mode
 
-    from audiostyle.network.onednn.rewrite import in_place_rewrite, layout_rewrite
+    from audiostyle.network.onednn.fusion import in_place_rewrite
+    from audiostyle.network.onednn.rewrite import layout_rewrite
 
     load_library()
     return get_mode(base).register((layout_rewrite(), _LAYOUT), (in_place_rewrite(), _IN_PLACE))

@@ -6,8 +6,7 @@ It works on the graph as it was written, before Theano's canonicalisation, in th
    activations, each between a :class:`ToBlocked` and a :class:`FromBlocked`.
 2. Whatever may be done in either layout (elementwise arithmetic, 2x2 pooling, sums, Gram matrices) is
    drawn in, until each FromBlocked that feeds a ToBlocked has cancelled with it.
-3. Neighbours are fused: ReLU into the convolution before it, the ReLU's gradient into the pooling's or
-   the convolution's, a sum of gradients into the convolution that makes one of them.
+3. Neighbours are fused (:mod:`audiostyle.network.onednn.fusion`).
 
 What is not served (float64, filters that are not constant, other strides) is left as it was and
 becomes Theano's own CorrMM.
@@ -18,13 +17,14 @@ from typing import Any
 import numpy as np
 import theano
 import theano.tensor as T
-from theano.gof.opt import EquilibriumOptimizer, MergeOptimizer, TopoOptimizer, in2out, local_optimizer
+from theano.gof.opt import EquilibriumOptimizer, MergeOptimizer, in2out, local_optimizer
 from theano.tensor.elemwise import DimShuffle, Elemwise
 from theano.tensor.nnet.abstract_conv import AbstractConv2d, AbstractConv2d_gradInputs
 from theano.tensor.signal.pool import AveragePoolGrad, MaxPoolGrad
 from theano.tensor.signal.pool import Pool as TheanoPool
 
 from audiostyle.network.autocorrelation import SpectralDistance
+from audiostyle.network.onednn.fusion import fuse_mask, fuse_pool_gradient, fuse_relu, fuse_sum, rectify
 from audiostyle.network.onednn.graph import (
     constant_number,
     constant_vector,
@@ -48,14 +48,11 @@ from audiostyle.network.onednn.operations import (
     Mix,
     Pool,
     PoolGradient,
-    Rectify,
     ReluGradient,
     ToBlocked,
 )
 
-__all__ = ["in_place_rewrite", "layout_rewrite"]
-
-_rectify = Elemwise(Rectify(theano.scalar.basic.same_out, name="rectify"))
+__all__ = ["layout_rewrite"]
 
 
 def layout_rewrite() -> Any:
@@ -71,15 +68,10 @@ def layout_rewrite() -> Any:
                 ignore_newtrees=False,
             ),
             MergeOptimizer(),
-            in2out(_fuse_relu, _fuse_pool_gradient, _fuse_sum),
-            in2out(_fuse_mask),
+            in2out(fuse_relu, fuse_pool_gradient, fuse_sum),
+            in2out(fuse_mask),
         ]
     )  # fmt: skip
-
-
-def in_place_rewrite() -> Any:
-    """Return the optimiser that lets Ops write over an input that nothing else needs."""
-    return TopoOptimizer(_in_place, failure_callback=TopoOptimizer.warn_inplace)
 
 
 def _blocked(variable: Any) -> Any:
@@ -167,7 +159,7 @@ def _relu(node: Any) -> Any:
                 and constant_number(half) == 0.5
                 and only(elementwise_inputs(absolute, theano.scalar.Abs), x)
             ):
-                return [_like(FromBlocked()(_rectify(blocked)), node)]
+                return [_like(FromBlocked()(rectify(blocked)), node)]
     return False
 
 
@@ -187,7 +179,7 @@ def _relu_gradient(node: Any) -> Any:
                 continue
             for half, gradient in pairs(elementwise_inputs(halved, theano.scalar.Mul)):
                 if constant_number(half) == 0.5 and gradient.dtype == "float32":
-                    return [_like(FromBlocked()(ReluGradient()(_rectify(blocked), _to_blocked(gradient))), node)]
+                    return [_like(FromBlocked()(ReluGradient()(rectify(blocked), _to_blocked(gradient))), node)]
     return False
 
 
@@ -323,64 +315,3 @@ def _factor(term: Any, activation: Any) -> Any:
     matrix, reshaped = (left, right) if turned is None else (transposed(right), transposed_of(left))
     made = None if reshaped is None else owner(reshaped, T.Reshape)
     return (matrix, made.inputs[1]) if made is not None and made.inputs[0] is activation else None
-
-
-@local_optimizer([Elemwise])
-def _fuse_relu(node: Any) -> Any:
-    """ReLU of a convolution that nothing else needs -> convolution with ReLU."""
-    if node.op != _rectify:
-        return False
-    made = owner(node.inputs[0], Convolution)
-    if made is None or made.op.relu or len(made.outputs[0].clients) != 1:
-        return False
-    return [Convolution(relu=True)(*made.inputs)]
-
-
-@local_optimizer([ReluGradient])
-def _fuse_pool_gradient(node: Any) -> Any:
-    """ReLU's gradient of the pooling's gradient -> one pass over both."""
-    if not isinstance(node.op, ReluGradient):
-        return False
-    activation, gradient = node.inputs
-    made = owner(gradient, PoolGradient)
-    if made is None or made.op.relu or made.inputs[0] is not activation or len(gradient.clients) != 1:
-        return False
-    return [PoolGradient(made.op.maximum, relu=True)(*made.inputs)]
-
-
-@local_optimizer([Elemwise])
-def _fuse_sum(node: Any) -> Any:
-    """A sum of gradients, one of which a convolution makes -> the convolution adds to the other."""
-    if not isinstance(node.op, Elemwise) or not isinstance(node.op.scalar_op, theano.scalar.Add):
-        return False
-    for index, made in enumerate(owner(variable, InputGradient) for variable in node.inputs):
-        if made is None or made.op.plain or made.op.accumulate or len(node.inputs[index].clients) != 1:
-            continue
-        others = [variable for position, variable in enumerate(node.inputs) if position != index]
-        if any(variable.type != node.outputs[0].type for variable in others):
-            continue
-        other = others[0] if len(others) == 1 else node.op(*others)
-        return [InputGradient(accumulate=True)(*made.inputs, other)]
-    return False
-
-
-@local_optimizer([ReluGradient])
-def _fuse_mask(node: Any) -> Any:
-    """ReLU's gradient of a convolution's gradient -> the convolution leaves out what the ReLU did not pass."""
-    if not isinstance(node.op, ReluGradient):
-        return False
-    activation, gradient = node.inputs
-    made = owner(gradient, InputGradient)
-    if made is None or made.op.plain or made.op.masked or len(gradient.clients) != 1:
-        return False
-    return [InputGradient(accumulate=made.op.accumulate, masked=True)(*made.inputs, activation)]
-
-
-@local_optimizer([ReluGradient, InputGradient], inplace=True)
-def _in_place(node: Any) -> Any:
-    op = node.op
-    if isinstance(op, ReluGradient) and not op.in_place:
-        return [ReluGradient(in_place=True)(*node.inputs)]
-    if isinstance(op, InputGradient) and op.accumulate and not op.in_place:
-        return [InputGradient(accumulate=True, masked=op.masked, in_place=True)(*node.inputs)]
-    return False
