@@ -138,21 +138,28 @@ class Objective:
         return tuple(layer for layer in self._layers if layer in wanted)
 
     def _measure_targets(self, content: np.ndarray, style: np.ndarray) -> dict[str, np.ndarray]:
-        settings, taps = self.settings, self._taps()
-        at = {"content": self.features(content, taps), "style": self.features(style, taps)}
-        targets = {"content": at["content"][settings.content_layer]}
-        for layer in settings.style_layers:
-            matrix = at["style"][layer].reshape(self._shape_of(layer)[1], -1)
-            targets[f"style_{layer}"] = matrix @ matrix.T
+        # One clip after the other: the activations of both at once would be more than an evaluation ever holds.
+        return self._targets_of("content", content) | self._targets_of("style", style)
+
+    def _targets_of(self, clip: str, image: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the targets that are measured at one of the clips."""
+        settings, activations = self.settings, self.features(image, self._taps())
+        targets = {}
+        if clip == "content":
+            targets["content"] = activations[settings.content_layer]
+        else:
+            for layer in settings.style_layers:
+                matrix = activations[layer].reshape(self._shape_of(layer)[1], -1)
+                targets[f"style_{layer}"] = matrix @ matrix.T
         for axis, source in (("row", settings.row_target), ("column", settings.column_target)):
-            for layer in settings.ac_layers:
+            for layer in settings.ac_layers if source == clip else ():
                 name = f"{axis}_autocorrelation" + ("" if layer == "input" else f"_{layer}")
                 if name in self.weights:
                     symbol = T.TensorType(self.dtype.name, (False,) * 4)()
                     # Nothing to compile for the CPU's own Op; a device's have no Python form.
                     mode = "FAST_COMPILE" if self._on_cpu else None
                     spectra = theano.function([symbol], self._spectra(symbol, layer, axis), mode=mode)
-                    targets[name] = np.asarray(spectra(at[source][layer]))
+                    targets[name] = np.asarray(spectra(activations[layer]))
         return targets
 
     def _spectra(self, activation: Any, layer: str, axis: str) -> Any:

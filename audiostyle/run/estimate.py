@@ -6,7 +6,7 @@ __all__ = ["estimate_memory"]
 
 # Measured (docs/performance.md).  Two stages can hold the most: the network, whose activations grow
 # with the image, and the making of the sound, whose frames grow with the clip.
-_NETWORK_BASE, _NETWORK_PER_PIXEL = 0.75 * 2**30, 3.0 * 2**10
+_NETWORK_BASE, _NETWORK_PER_PIXEL = 0.75 * 2**30, 2.65 * 2**10
 _SOUND_BASE, _SOUND_PER_SECOND = 0.87 * 2**30, 0.0405 * 2**30
 
 

@@ -11,8 +11,8 @@ MEASURED = {  # GiB
     "mel, 10 s": ({}, 1.31),
     "mel, 30 s": ({"duration": 30.0}, 2.08),
     "mel, 120 s": ({"duration": 120.0}, 5.73),
-    "spectrogram, 10 s": ({"representation": "spectrogram"}, 2.13),
-    "whole spectrogram, 10 s": ({"representation": "spectrogram", "spec_zoom": 1}, 5.75),
+    "spectrogram, 10 s": ({"representation": "spectrogram"}, 2.02),
+    "whole spectrogram, 10 s": ({"representation": "spectrogram", "spec_zoom": 1}, 5.15),
 }
 
 
