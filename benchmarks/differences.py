@@ -119,6 +119,8 @@ SOUND = [
     ({}, {"output_channel": "mean"}),
     ({}, {"denormalise_range": "style"}),
     ({}, {"denormalise_range": "mean"}),
+    ({}, {"n_fft": 1024, "hop_length": 64}),
+    ({}, {"hop_length": 256}),
     ({}, {"frame_padding": "exact"}),
     ({}, {"log_floor": -6.0}),
     ({}, {"inversion_mirror": "exact"}),
@@ -150,6 +152,7 @@ NETWORK = [
 DESCENT = [
     {},
     {"restart": "best"},
+    {"seed": 1},
     {"start": "first_draw"},
     {"round_count": "as_asked"},
     {"max_evaluations": 20},

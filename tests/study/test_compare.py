@@ -268,10 +268,10 @@ def hostile_files(folder, good):
         return make
 
     def declare(opened):
-        opened.create_dataset("content/samples", (2**40,), chunks=(2**16,))
+        opened.create_dataset("content/samples", (2**40,), dtype="f4", chunks=(2**16,))
 
     def declare_many(opened):
-        opened.create_dataset("features/image/conv1_1", (2**20,) * 4, chunks=(1, 1, 1, 2**16))
+        opened.create_dataset("features/image/conv1_1", (2**20,) * 4, dtype="f4", chunks=(1, 1, 1, 2**16))
 
     def group(opened):
         opened.create_group("content/samples/inside")
