@@ -119,7 +119,7 @@ SOUND = [
     ({}, {"output_channel": "mean"}),
     ({}, {"denormalise_range": "style"}),
     ({}, {"denormalise_range": "mean"}),
-    ({}, {"n_fft": 1024, "hop_length": 64}),
+    ({}, {"n_fft": 4096}),
     ({}, {"hop_length": 256}),
     ({}, {"frame_padding": "exact"}),
     ({}, {"log_floor": -6.0}),
