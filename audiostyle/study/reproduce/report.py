@@ -24,7 +24,6 @@ _PICTURES = {
     "cqt.png": "constant-Q image: content, style, result",
     "chroma.png": "chroma image: content, style, result",
     "spectrogram.png": "spectrogram: content, style, result",
-    "losses.png": "weighted losses, evaluation by evaluation",
     "row_autocorrelation.png": "row autocorrelation of the image and of deeper layers",
     "column_autocorrelation.png": "column autocorrelation of the image and of deeper layers",
 }
@@ -72,6 +71,13 @@ def render_report(
         *(_player(f"{name}/output.wav", f"{name}: {one['title']}", files) for name, one in experiments.items()),
         "</div>",
         _facts(experiments),
+        '<div class="grid wide">',
+        *(
+            _picture(f"{name}/losses.png", f"{name}, weighted losses, evaluation by evaluation", files)
+            for name in experiments
+            if f"{name}/losses.png" in files
+        ),
+        "</div>",
         "<h2>The paper's figures</h2>",
         *(_picture(name, caption, files) for name, caption in CAPTIONS.items() if name in files),
         "<h2>Metrics</h2>",
