@@ -6,6 +6,7 @@ Beside the stage files of the experiments it is the baseline that a newer port c
 import hashlib
 import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -60,7 +61,7 @@ def as_document(
             name: {
                 "title": EXPERIMENTS[name].title,
                 "settings": run.settings,
-                "machine": run.description["machine"],
+                "machine": _machine(run.description["machine"]),
                 "versions": run.description["versions"],
                 "image": {"height": run.start_image.shape[2], "width": run.start_image.shape[3]},
                 "start_image_sha256": hashlib.sha256(run.start_image.tobytes()).hexdigest(),
@@ -82,6 +83,12 @@ def as_document(
 def as_json(document: dict[str, Any]) -> str:
     """Return it as text, every number with all its digits."""
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
+
+
+def _machine(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is recorded of a machine with the BLAS's name instead of the flags that say where it lies."""
+    names = (flag.removeprefix("-l").removeprefix(":") for flag in shlex.split(entry["blas"]) if flag.startswith("-l"))
+    return {**entry, "blas": " ".join(names)}
 
 
 def _measured(row: Row) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import html.parser
 import json
 import re
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -45,6 +46,13 @@ def test_numbers_keep_to_the_schema(document) -> None:
     for broken in ({**document, "more": 1}, {**document, "experiments": {"3e": document["experiments"]["3b"]}}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(broken, SCHEMA)
+
+
+def test_no_path_of_the_machine_is_published(document, reproduced: Path) -> None:
+    text = json.dumps(document)
+    for folder in (sys.prefix, str(reproduced), "site-packages"):
+        assert folder not in text
+    assert {one["machine"]["blas"].startswith("libopenblas") for one in document["experiments"].values()} == {True}
 
 
 def test_numbers_are_those_of_the_runs(document, reproduced: Path) -> None:
