@@ -1,6 +1,7 @@
 """Which clip an autocorrelation is taken from, or none."""
 
 import dataclasses
+import weakref
 
 import numpy as np
 import pytest
@@ -46,3 +47,24 @@ def test_each_axis_has_its_own_clip():
     parts = without(style)[0]
     assert "row_autocorrelation" not in parts
     assert parts["column_autocorrelation"] == at_style["column_autocorrelation"]
+
+
+def test_activations_of_one_clip_go_before_those_of_the_other_come(monkeypatch: pytest.MonkeyPatch):
+    from audiostyle.network.start import start_theano
+
+    start_theano("cpu", 0)
+    from audiostyle.network.objective import Objective
+
+    kept, measure = [], Objective.features
+
+    def features(self, image, layers):
+        # A whole spectrogram's would be a gigabyte.
+        assert [name for name, activation in kept if activation() is not None] in ([], ["conv4_2"])
+        found = measure(self, image, layers)
+        kept.extend((name, weakref.ref(activation)) for name, activation in found.items() if name != "input")
+        return found
+
+    monkeypatch.setattr(Objective, "features", features)
+    content, style = (np.full((1, 3, 32, 40), level, np.float32) for level in (1, 2))
+    Objective(content, style, load_weights("random", BASE).arrays, BASE)
+    assert len(kept) == 12
