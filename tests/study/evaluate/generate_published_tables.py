@@ -2,7 +2,7 @@
 
 It needs the folder with the authors' clips, WAVs and pictures:
 
-    python tests/study/evaluate/generate_published_tables.py ../shared
+    PYTHONPATH=. python tests/study/evaluate/generate_published_tables.py ../shared
 
 The WAVs are measured as ``audiostyle evaluate`` measures any output.  The pictures show the mel images
 before the inversion; their pixels are turned back into values by their colours, so what the paper says
