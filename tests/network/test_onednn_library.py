@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -297,6 +298,22 @@ def test_prepared_filters_are_kept_by_identity_and_dropped_with_their_array(monk
     del filters, other
     gc.collect()
     assert not library._prepared
+
+
+def test_released_memory_goes_back_to_the_system():
+    buffers = Buffers()
+    tracemalloc.start()
+    try:
+        array = buffers.empty((2**21,))
+        buffers.release()
+        assert tracemalloc.get_traced_memory()[0] > 2**23
+        del array
+        other = buffers.empty((2**20,))
+        buffers.release()
+        assert 2**22 < tracemalloc.get_traced_memory()[0] < 2**23
+        other[:] = 1
+    finally:
+        tracemalloc.stop()
 
 
 def test_buffers_start_at_a_page_and_are_used_again():

@@ -56,5 +56,5 @@ def onednn_mode(base: Any = None) -> Any:
     from audiostyle.network.onednn.fusion import in_place_rewrite
     from audiostyle.network.onednn.rewrite import layout_rewrite
 
-    load_library()
+    load_library().buffers.release()  # what an earlier network, perhaps of a larger image, has left
     return get_mode(base).register((layout_rewrite(), _LAYOUT), (in_place_rewrite(), _IN_PLACE))

@@ -33,6 +33,10 @@ class Buffers:
         weakref.finalize(holder, stack.append, raw).atexit = False
         return np.asarray(holder)
 
+    def release(self) -> None:
+        """Give back the memory that no array uses now: a network of other sizes would find nothing in it."""
+        self._free.clear()
+
 
 class _Holder:
     """Owns one array's memory; numpy keeps it as the base of all views."""
