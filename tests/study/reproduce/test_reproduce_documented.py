@@ -25,7 +25,7 @@ def test_the_document_has_their_numbers() -> None:
     assert TABLES["remade"](text) == text
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", sorted({*FILES, *TABLES["QUESTIONS"].values()}))
 def test_they_keep_to_the_schema(file: str) -> None:
     jsonschema.validate(TABLES["load"](file), SCHEMA)
 
