@@ -47,7 +47,8 @@ def draw_representation(
         If the picture cannot be written.
     """
     kind = name.removesuffix(".png")
-    panels = [np.asarray(panel, dtype=np.float64) for panel in (content, style, result)]
+    # In float32: matplotlib makes several copies of a whole spectrogram, and these were a run's peak of memory.
+    panels = [np.asarray(panel, dtype=np.float32) for panel in (content, style, result)]
     if kind == "spectrogram":
         panels = [panel.T for panel in panels]
     limits = [bound for panel in panels for bound in _limits(panel, kind)]

@@ -96,7 +96,7 @@ class TestRepresentation:
         draw_representation(folder, "spectrogram.png", spectrogram, spectrogram, spectrogram[:-2], SPECTROGRAM)
         size_of(folder.file("spectrogram.png"))
         first, _, third = (ax.images[0] for ax in drawn["spectrogram.png"].axes[:3])
-        np.testing.assert_array_equal(first.get_array(), spectrogram.T)
+        np.testing.assert_array_equal(first.get_array(), spectrogram.T.astype(np.float32))
         left, right, bottom, top = first.get_extent()
         assert right - left == pytest.approx(172 * 128 / 22050)
         assert (bottom, top) == pytest.approx((-0.5 * 22050 / 2048, 1023.5 * 22050 / 2048))
