@@ -1,0 +1,106 @@
+"""Files are replaced whole or not at all, and only files."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from audiostyle.errors import InputError, RunError
+from audiostyle.files import check_output, open_regular, read_bytes, replacing, sha256_of_file, write_bytes
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder))
+
+
+def test_a_block_that_ends_well_replaces_the_file(tmp_path: Path) -> None:
+    target = tmp_path / "table.csv"
+    target.write_bytes(b"old")
+    with replacing(target, "The table") as part:
+        assert part.suffix == ".csv"
+        assert target.read_bytes() == b"old"
+        part.write_bytes(b"new")
+    assert target.read_bytes() == b"new"
+    assert names(tmp_path) == ["table.csv"]
+
+
+def test_a_block_that_raises_leaves_all_as_it_was(tmp_path: Path) -> None:
+    target = tmp_path / "table.csv"
+    target.write_bytes(b"old")
+
+    def interrupted() -> None:
+        with replacing(target, "The table") as part:
+            part.write_bytes(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert target.read_bytes() == b"old"
+    assert names(tmp_path) == ["table.csv"]
+
+
+def test_a_new_file_has_the_permissions_that_umask_gives(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_bytes(tmp_path / "x", b"", "The table")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(os.stat(tmp_path / "x").st_mode) == 0o640
+
+
+def test_a_full_disk_is_a_sentence() -> None:
+    with pytest.raises(RunError, match=r"^The table could not be written to .*"):
+        write_bytes("/proc/table.csv", b"x", "The table")
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo", "link", "dangling", "socket"])
+def test_what_is_no_regular_file_is_never_replaced(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "target"
+    if kind == "folder":
+        target.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(target)
+    elif kind == "socket":
+        os.mknod(target, stat.S_IFSOCK | 0o600)
+    else:
+        (tmp_path / "elsewhere").write_bytes(b"kept")
+        target.symlink_to("elsewhere" if kind == "link" else "nowhere")
+    before = os.lstat(target)
+    with pytest.raises(InputError, match=r"cannot be written to .*target"):
+        write_bytes(target, b"x", "The table")
+    with pytest.raises(InputError, match=r"^The table cannot be written to .*target"):
+        check_output(target, "The table")
+    assert os.path.samestat(before, os.lstat(target))
+    assert "nowhere" not in names(tmp_path)
+
+
+def test_special_files_are_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "fifo", tmp_path, Path("/dev/zero")):
+        with pytest.raises(InputError, match=r"cannot be read: (it is not a regular file|.*folder)"):
+            sha256_of_file(path)
+        with pytest.raises((ValueError, OSError)):
+            open_regular(path)
+
+
+def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"12345")
+    assert read_bytes(tmp_path / "x", 5) == b"12345"
+    with pytest.raises(InputError, match="larger"):
+        read_bytes(tmp_path / "x", 4)
+
+
+@pytest.mark.parametrize("path", ["no/such/folder/x.json", "a\0b", "", "."])
+def test_impossible_outputs_are_refused_before_the_work(tmp_path: Path, path: str) -> None:
+    with pytest.raises(InputError, match="cannot be written to"):
+        check_output(path, "The numbers")
+
+
+def test_an_input_is_not_replaced(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.wav"
+    clip.write_bytes(b"sound")
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(InputError, match="files that are read"):
+        check_output(tmp_path / "sub" / ".." / "clip.wav", "The numbers", [clip])
+    check_output(tmp_path / "other.wav", "The numbers", [clip])
