@@ -6,7 +6,8 @@ Its columns are those of the mel picture, so that all else in the pipeline stays
 
 import numpy as np
 
-from audiostyle.audio.spectrogram import check_columns, lengthened, n_frames, shortened
+from audiostyle.audio.mel import check_columns, lengthened, n_columns, shortened
+from audiostyle.audio.spectrogram import n_frames
 from audiostyle.errors import InputError
 from audiostyle.settings import Settings
 
@@ -61,7 +62,7 @@ def to_cqt(samples: np.ndarray, settings: Settings) -> np.ndarray:
 
     frequencies, hop = cqt_frequencies(settings), settings.hop_length
     count = n_frames(len(samples), settings)
-    check_columns(count, settings)
+    check_columns(n_columns(count, settings))
     octaves = len(frequencies) // ROWS_PER_OCTAVE
     if hop % 2 ** (octaves - 1):
         raise InputError(

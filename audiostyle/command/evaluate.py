@@ -11,7 +11,7 @@ __all__ = ["add_parser", "run"]
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand and its options."""
-    from audiostyle.presets import PRESETS
+    from audiostyle.settings import PRESETS
 
     parser = subparsers.add_parser(
         "evaluate",
@@ -46,7 +46,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write the files."""
     from audiostyle.errors import InputError
-    from audiostyle.presets import preset
+    from audiostyle.settings import preset
     from audiostyle.study.evaluate.files import evaluate_files
     from audiostyle.study.evaluate.report import as_csv, as_json, as_table, check_writable, write_whole
 

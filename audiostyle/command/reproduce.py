@@ -146,7 +146,7 @@ def _settings(args: argparse.Namespace) -> Any:
     """Return the settings of 3b, of which the others are made."""
     if args.spec or args.rowac or args.colac:
         raise InputError("The experiments decide about --spec, --rowac and --colac themselves; choose some by --only.")
-    from audiostyle.presets import preset
+    from audiostyle.settings import preset
 
     base = preset(args.preset or "released")
     if args.quick:

@@ -77,7 +77,7 @@ class Library:
             Blocked, ``(batch, channels / block, height, width, block)``, or plain,
             ``(batch, channels, height, width)``, where channels are not whole blocks.
         filters : np.ndarray ``(out_channels, in_channels, size, size)``
-            Prepared once: the array must never be written to.
+            Analysis once: the array must never be written to.
         bias : np.ndarray ``(out_channels,)``, optional
         backwards : bool
             `source` is a gradient of ``out_channels``; the result has ``in_channels``.  At stride 1
@@ -249,7 +249,7 @@ class Library:
             Plain or blocked.
         target : np.ndarray ``(lines, length // 2 + 1)``
             Power spectra of the lines, in the order of the plain activation's channels and rows (or,
-            if `down`, channels and columns).  Prepared once: the array must never be written to.
+            if `down`, channels and columns).  Analysis once: the array must never be written to.
         length : int
             Of the transforms: even, without prime factors above 5, at least ``2 * n - 1``.
         down : bool

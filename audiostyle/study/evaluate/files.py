@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from audiostyle.errors import InputError
+from audiostyle.pipeline import through_the_image
 from audiostyle.settings import Settings
 from audiostyle.study.evaluate.everything import evaluate_by_module
-from audiostyle.study.evaluate.floor import after_inversion
 from audiostyle.study.evaluate.sounds import MINIMUM_SECONDS, Sound, measure
 
 __all__ = ["Evaluation", "Row", "evaluate_files", "labels"]
@@ -153,7 +153,7 @@ def _inverted(path: str, settings: Settings, analysis: Settings) -> np.ndarray:
     from audiostyle.audio.clip import bandpass, load_clip
 
     samples = bandpass(load_clip(path, settings, settings.offset_content), settings)
-    samples = after_inversion(samples, settings)
+    samples = through_the_image(samples, settings)
     if settings.sample_rate == analysis.sample_rate:
         return samples
     import librosa

@@ -5,10 +5,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from audiostyle.audio.representation import unrepresent
 from audiostyle.errors import InputError
-from audiostyle.image import tensor_to_values
-from audiostyle.prepare import Prepared, prepare_clip
+from audiostyle.pipeline import Analysis, analyse, read_back
 from audiostyle.run.archive import ARCHIVE_NAME, Archive
 from audiostyle.run.archived import ArchivedRun
 from audiostyle.run.folder import RUN_FILES, RunFolder, reason, shown
@@ -81,8 +79,8 @@ def write_reproduction(plan: Plan, names: Sequence[str], progress: Callable[[str
     requests = {name: plan.request(name) for name in names}
     runs = {name: Archive.read(os.path.join(one.folder, ARCHIVE_NAME)) for name, one in requests.items()}
     settings = {name: one.settings for name, one in requests.items()}
-    content = prepare_clip(plan.content, plan.settings, plan.settings.offset_content)
-    style = prepare_clip(plan.style, plan.settings, plan.settings.offset_style)
+    content = analyse(plan.content, plan.settings, plan.settings.offset_content)
+    style = analyse(plan.style, plan.settings, plan.settings.offset_style)
     with RunFolder(plan.folder) as folder:
         progress("Drawing the figures")
         results = {name: _result(plan, run, settings[name], (content, style)) for name, run in runs.items()}
@@ -115,17 +113,15 @@ def write_reproduction(plan: Plan, names: Sequence[str], progress: Callable[[str
     return os.path.join(plan.folder, "report.html")
 
 
-def _result(plan: Plan, run: ArchivedRun, settings: Settings, clips: tuple[Prepared, Prepared]) -> Result:
+def _result(plan: Plan, run: ArchivedRun, settings: Settings, clips: tuple[Analysis, Analysis]) -> Result:
     """Turn a run's last image into values and spectrogram, as the run did before it made the sound."""
     if settings.representation != plan.settings.representation:
         offsets = settings.offset_content, settings.offset_style
         paths = plan.content, plan.style
-        content, style = (prepare_clip(path, settings, offset) for path, offset in zip(paths, offsets, strict=True))
+        content, style = (analyse(path, settings, offset) for path, offset in zip(paths, offsets, strict=True))
     else:
         content, style = clips
-    ranges = {"content": content.value_range, "style": style.value_range}
-    values = tensor_to_values(run.last_image, ranges, settings)
-    return Result(settings, values, unrepresent(values, settings))
+    return Result(settings, *read_back(run.last_image, content, style, settings))
 
 
 def _manifest(folder: str) -> dict[str, Any]:

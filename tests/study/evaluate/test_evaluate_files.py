@@ -17,10 +17,9 @@ import audiostyle.study.evaluate
 from audiostyle.command import evaluate as command
 from audiostyle.command.options import Parser
 from audiostyle.errors import InputError, RunError
-from audiostyle.presets import preset
-from audiostyle.settings import Settings
+from audiostyle.pipeline import through_the_image
+from audiostyle.settings import Settings, preset
 from audiostyle.study.evaluate.files import evaluate_files, labels
-from audiostyle.study.evaluate.floor import after_inversion
 from audiostyle.study.evaluate.report import as_csv, as_document, as_json, as_table, check_writable, write_whole
 from audiostyle.study.evaluate.sounds import Sound, cut, measure
 
@@ -99,7 +98,7 @@ def test_other_settings_change_the_inversion_and_not_the_analysis(clips: Path) -
 
 def test_the_way_to_the_image_and_back_has_the_released_length() -> None:
     samples = np.random.RandomState(0).standard_normal(22050)
-    back = after_inversion(samples, Settings(duration=1.0, inversion_iterations=0))
+    back = through_the_image(samples, Settings(duration=1.0, inversion_iterations=0))
     assert len(back) == (160 - 2 * 2) * 128 + 1024  # T10, of 160 frames less two columns of two frames each
     assert np.abs(back).max() == 1
 

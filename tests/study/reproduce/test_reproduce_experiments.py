@@ -12,9 +12,8 @@ import pytest
 
 from audiostyle.demo.clips import write_clips
 from audiostyle.errors import InputError
-from audiostyle.presets import preset
 from audiostyle.run.descent import Interruption
-from audiostyle.settings import Settings
+from audiostyle.settings import Settings, preset
 from audiostyle.study.reproduce.experiments import EXPERIMENTS, Plan, build_sharing, finished_run
 
 
