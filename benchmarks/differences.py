@@ -25,7 +25,7 @@ from audiostyle.network.start import start_theano
 from audiostyle.optimise import descend, start_image
 from audiostyle.pipeline import analyse
 from audiostyle.settings import Settings, preset
-from audiostyle.study.stages import choose_image
+from audiostyle.study.stage_recording import choose_image
 from audiostyle.weights.load import load_weights
 
 SPEC = {"representation": "spectrogram"}

@@ -18,7 +18,7 @@ from audiostyle.settings import Settings
 __all__ = ["image_shape", "spectrogram_to_values", "values_to_spectrogram"]
 
 
-def spectrogram_to_values(log_spec: np.ndarray, settings: Settings, samples: np.ndarray) -> np.ndarray:
+def spectrogram_to_values(log_spec: np.ndarray, settings: Settings, samples: np.ndarray | None = None) -> np.ndarray:
     """Turn a log spectrogram into the values of the network's image.
 
     Parameters
@@ -29,7 +29,7 @@ def spectrogram_to_values(log_spec: np.ndarray, settings: Settings, samples: np.
         ``representation``: ``mel``; ``spectrogram``, the log spectrogram itself; ``mfcc``, the
         orthonormal DCT-II of the mel spectrogram along its mel axis, with all n_mels coefficients, so
         that the way back loses nothing (D1); ``cqt``; ``chroma``.
-    samples : np.ndarray
+    samples : np.ndarray, optional
         Samples of shape ``(n_samples,)`` that the spectrogram was made of, for ``cqt``.
 
     Returns
@@ -102,8 +102,14 @@ def _from_mfcc(values: np.ndarray, settings: Settings) -> np.ndarray:
     return from_mel(scipy.fft.idct(values, type=2, norm="ortho", axis=0), settings)
 
 
+def _to_cqt(log_spec: np.ndarray, settings: Settings, samples: np.ndarray | None) -> np.ndarray:
+    if samples is None:
+        raise ValueError("a constant-Q image is made of samples")
+    return to_cqt(samples, settings)
+
+
 class _Representation(NamedTuple):
-    forwards: Callable[[np.ndarray, Settings, np.ndarray], np.ndarray]
+    forwards: Callable[[np.ndarray, Settings, np.ndarray | None], np.ndarray]
     backwards: Callable[[np.ndarray, Settings], np.ndarray]
     height: Callable[[Settings], int] | None
 
@@ -111,9 +117,7 @@ class _Representation(NamedTuple):
 _REPRESENTATIONS = {
     "mel": _Representation(lambda spec, settings, _: to_mel(spec, settings), from_mel, lambda s: s.n_mels),
     "mfcc": _Representation(lambda spec, settings, _: _to_mfcc(spec, settings), _from_mfcc, lambda s: s.n_mels),
-    "cqt": _Representation(
-        lambda _, settings, samples: to_cqt(samples, settings), from_cqt, lambda s: len(cqt_frequencies(s))
-    ),
+    "cqt": _Representation(_to_cqt, from_cqt, lambda s: len(cqt_frequencies(s))),
     "chroma": _Representation(
         lambda spec, settings, _: to_chroma(spec, settings), from_chroma, lambda s: CLASSES * band_height(s)
     ),

@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
     from audiostyle.command.interrupt import graceful_signals
     from audiostyle.study.reproduce.experiments import Plan, build_sharing, finished_run, run_experiment
-    from audiostyle.study.reproduce.finish import prepare_folder, write_reproduction, write_stage_file
+    from audiostyle.study.reproduce.write_up import prepare_folder, write_reproduction, write_stage_file
     from audiostyle.weights.find import find_weights
 
     with graceful_signals():

@@ -153,7 +153,10 @@ def run_transfer(
         with watch.stage("network"):
             objective = build(content.tensor, style.tensor, weights, settings)
         # Made only now: what the network refuses leaves no archive, and an old run as it was.
-        archive, archived = old or (_make_archive(folder, description, start, objective.weights, settings), None)
+        archive, archived = old or (
+            _make_archive(folder, description, start, [term.name for term in objective.terms], settings),
+            None,
+        )
         descent = Descent(objective, start, archive, archived, reporter, interruption)
         failure = None
         try:
@@ -196,10 +199,12 @@ def _open_archive(
 
 def _require_space(folder: RunFolder, start: np.ndarray, settings: Settings) -> None:
     """Find out before the long part that the disk is too small for it."""
-    from audiostyle.network.objective import loss_weights
+    from audiostyle.network.terms import loss_terms
 
     height, width = start.shape[2:]
-    size = archive_size(height, width, settings.rounds, settings.max_evaluations, tuple(loss_weights(settings)))
+    size = archive_size(
+        height, width, settings.rounds, settings.max_evaluations, tuple(term.name for term in loss_terms(settings))
+    )
     folder.require_space(size + _RESULTS_SIZE)
 
 

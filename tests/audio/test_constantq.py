@@ -105,6 +105,6 @@ def test_what_has_no_picture_is_a_sentence() -> None:
     with pytest.raises(InputError, match="multiple of 64"):
         picture(tones(440), dataclasses.replace(CQT, hop_length=100))
     with pytest.raises(InputError, match="above the floor"):
-        spectrogram_to_values(np.full((250, 1024), -4.0), CHROMA)
+        spectrogram_to_values(np.full((250, 1024), -4.0), CHROMA, np.zeros(33000))
     with pytest.raises(InputError, match="too short"):
-        spectrogram_to_values(np.zeros((4, 1024)), CHROMA)
+        spectrogram_to_values(np.zeros((4, 1024)), CHROMA, np.zeros(600))

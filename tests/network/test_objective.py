@@ -13,8 +13,9 @@ from audiostyle.settings import STYLE_LAYERS, Settings
 
 start_theano()
 
-from audiostyle.network.objective import Objective, loss_weights  # noqa: E402
+from audiostyle.network.objective import Objective  # noqa: E402
 from audiostyle.network.onednn import available  # noqa: E402
+from audiostyle.network.terms import loss_terms  # noqa: E402
 
 BOTH = Settings(rowac=True, colac=True)
 # Names in the recorded files, where they are not ours.
@@ -209,9 +210,10 @@ def test_the_same_bits_again(small_parameters):
     np.testing.assert_array_equal(first[2], second[2])
 
 
-def test_loss_weights_follow_the_settings():
-    assert list(loss_weights(Settings())) == ["content", *(f"style_{x}" for x in STYLE_LAYERS), "total_variation"]
-    assert loss_weights(BOTH)["row_autocorrelation"] == 1e-9
+def test_terms_follow_the_settings():
+    names = [term.name for term in loss_terms(Settings())]
+    assert names == ["content", *(f"style_{x}" for x in STYLE_LAYERS), "total_variation"]
+    assert {term.name: term.weight for term in loss_terms(BOTH)}["row_autocorrelation"] == 1e-9
     with pytest.raises(InputError, match="ac_layer_weights"):
         Settings(ac_layers=("input", "conv1_1"), ac_layer_weights=(1.0,))
 

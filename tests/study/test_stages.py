@@ -20,9 +20,9 @@ from audiostyle.command.options import Parser
 from audiostyle.errors import AudioStyleError, InputError
 from audiostyle.optimise import start_image
 from audiostyle.settings import Settings
-from audiostyle.study.compare import compare_files
+from audiostyle.study.stage_comparison import compare_files
 from audiostyle.study.stage_names import LAYERS, STAGES
-from audiostyle.study.stages import Point, choose_image, read_image, write_stages
+from audiostyle.study.stage_recording import Point, choose_image, read_image, write_stages
 from audiostyle.weights.load import Weights
 from audiostyle.weights.parameters import arrays_sha256
 
@@ -464,7 +464,7 @@ FULL_DISK = """
 import resource, sys
 from audiostyle.errors import RunError
 from audiostyle.settings import Settings
-from audiostyle.study.stages import write_stages
+from audiostyle.study.stage_recording import write_stages
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), int(sys.argv[4])))
 try:
     write_stages(sys.argv[1], sys.argv[2], sys.argv[3], Settings(duration=0.3))

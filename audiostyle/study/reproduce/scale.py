@@ -9,7 +9,7 @@ import numpy as np
 from audiostyle.pipeline import Analysis, through_the_image
 from audiostyle.run.folder import RunFolder
 from audiostyle.settings import Settings
-from audiostyle.study.evaluate.files import Evaluation, evaluate_files
+from audiostyle.study.evaluate.outputs import Measurements, evaluate_files
 
 __all__ = ["SCALE", "measure_sounds", "write_scale"]
 
@@ -74,7 +74,7 @@ def measure_sounds(
     experiments: Sequence[str],
     settings: Settings,
     progress: Callable[[str], None],
-) -> Evaluation:
+) -> Measurements:
     """Measure the experiments' outputs and the scale; rows are named as in :data:`SCALE`, or ``3a`` to ``3d``.
 
     Parameters
@@ -102,7 +102,7 @@ def measure_sounds(
         else:
             row = dataclasses.replace(row, name=os.path.dirname(name), path=name)
         rows.append(row)
-    return Evaluation(found.analysis, tuple(rows))
+    return Measurements(found.analysis, tuple(rows))
 
 
 def _write(folder: RunFolder, name: str, samples: np.ndarray, rate: int) -> None:

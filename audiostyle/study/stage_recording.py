@@ -256,8 +256,8 @@ def _network_stages(
             f"At this image {', '.join(wrong) or 'the gradient'} is not a finite number; images have values of about "
             "-128 to 128, and --float64 reaches further."
         )
-    for name, value in unweighted.items():
-        yield f"losses/{name}", value, {"weight": objective.weights[name]}
+    for term in objective.terms:
+        yield f"losses/{term.name}", unweighted[term.name], {"weight": term.weight}
     yield "losses/total", total, {}
     yield "gradient", gradient, {}
     for source, tensor in {"content": clips["content"].tensor, "style": clips["style"].tensor, "image": image}.items():

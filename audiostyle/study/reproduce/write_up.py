@@ -12,11 +12,11 @@ from audiostyle.run.archived import ArchivedRun
 from audiostyle.run.folder import RUN_FILES, RunFolder, reason, shown
 from audiostyle.run.manifest import MANIFEST_NAME
 from audiostyle.settings import Settings
+from audiostyle.study.reproduce.document import as_document, as_json
 from audiostyle.study.reproduce.experiments import Plan
 from audiostyle.study.reproduce.figures import Result, draw_figures
-from audiostyle.study.reproduce.measures import measure_sounds, write_scale
-from audiostyle.study.reproduce.report import render_report
-from audiostyle.study.reproduce.results import as_document, as_json
+from audiostyle.study.reproduce.page import render_report
+from audiostyle.study.reproduce.scale import measure_sounds, write_scale
 
 __all__ = ["prepare_folder", "write_reproduction", "write_stage_file"]
 
@@ -39,9 +39,9 @@ def write_stage_file(plan: Plan, name: str) -> None:
     Raises
     ------
     InputError, RunError
-        As :func:`audiostyle.study.stages.write_stages` does.
+        As :func:`audiostyle.study.stage_recording.write_stages` does.
     """
-    from audiostyle.study.stages import Point, choose_image, write_stages
+    from audiostyle.study.stage_recording import Point, choose_image, write_stages
     from audiostyle.weights.load import load_weights
 
     request = plan.request(name)
