@@ -15,11 +15,11 @@ from audiostyle.audio.mel import mel_filters, to_mel
 from audiostyle.audio.representation import image_shape
 from audiostyle.audio.spectrogram import log_spectrogram
 from audiostyle.errors import InputError, RunError
+from audiostyle.files import sha256_of_file, shown
 from audiostyle.image import rescale_image
 from audiostyle.optimise import start_image
 from audiostyle.pipeline import Analysis, analyse, synthesise
-from audiostyle.run.folder import shown
-from audiostyle.run.manifest import describe_versions, sha256_of_file
+from audiostyle.run.manifest import describe_versions
 from audiostyle.settings import Settings
 from audiostyle.study.stage_file import StageWriter, statistics
 from audiostyle.study.stage_names import LAYERS, STATISTICS

@@ -5,11 +5,11 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from audiostyle.errors import InputError
+from audiostyle.files import read_bytes
 from audiostyle.pipeline import Analysis, analyse, read_back
 from audiostyle.run.archive import ARCHIVE_NAME, Archive
 from audiostyle.run.archived import ArchivedRun
-from audiostyle.run.folder import RUN_FILES, RunFolder, reason, shown
+from audiostyle.run.folder import RUN_FILES, RunFolder
 from audiostyle.run.manifest import MANIFEST_NAME
 from audiostyle.settings import Settings
 from audiostyle.study.reproduce.document import as_document, as_json
@@ -98,14 +98,14 @@ def write_reproduction(plan: Plan, names: Sequence[str], progress: Callable[[str
             lambda name: progress(f"Measuring {name}"),
         )
         for name in scale:
-            files[name] = _read(os.path.join(plan.folder, name))
+            files[name] = read_bytes(os.path.join(plan.folder, name))
         for name, request in requests.items():
             for file in RUN_FILES:
                 path = os.path.join(request.folder, file)
                 if file.endswith((".png", ".wav")) and os.path.exists(path):
-                    files[f"{name}/{file}"] = _read(path)
+                    files[f"{name}/{file}"] = read_bytes(path)
         manifests = {name: _manifest(request.folder) for name, request in requests.items()}
-        outputs = {name: _read(os.path.join(request.folder, "output.wav")) for name, request in requests.items()}
+        outputs = {name: read_bytes(os.path.join(request.folder, "output.wav")) for name, request in requests.items()}
         document = as_document(runs, manifests, outputs, evaluation)
         folder.write_bytes("results.json", as_json(document).encode("ascii"))
         progress("Writing the page")
@@ -125,13 +125,5 @@ def _result(plan: Plan, run: ArchivedRun, settings: Settings, clips: tuple[Analy
 
 
 def _manifest(folder: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(_read(os.path.join(folder, MANIFEST_NAME)))
+    content: dict[str, Any] = json.loads(read_bytes(os.path.join(folder, MANIFEST_NAME)))
     return content
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as stream:
-            return stream.read()
-    except OSError as error:
-        raise InputError(f"The file {shown(path)} of a finished experiment cannot be read: {reason(error)}.") from error
