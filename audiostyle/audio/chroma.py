@@ -18,7 +18,13 @@ CLASSES = 12
 
 
 def band_height(settings: Settings) -> int:
-    """Return how many equal rows each pitch class gets: VGG-19 halves the height four times, and 12 are too few."""
+    """Return how many equal rows each pitch class gets: VGG-19 halves the height four times, and 12 are too few.
+
+    Examples
+    --------
+    >>> band_height(Settings())
+    8
+    """
     return max(1, settings.n_mels // CLASSES)
 
 

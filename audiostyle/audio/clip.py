@@ -123,6 +123,15 @@ def to_int16(samples: np.ndarray, settings: Settings, level: float | None = None
     ------
     RunError
         If the samples are silent or not finite.
+
+    Examples
+    --------
+    The largest sample becomes full scale, and as a positive one wraps round in the released code (T13):
+
+    >>> to_int16(np.array([0.0, 0.25, -0.5]), Settings()).tolist()
+    [0, 16384, -32768]
+    >>> to_int16(np.array([0.0, 0.25, 0.5]), Settings()).tolist()
+    [0, 16384, -32768]
     """
     samples = np.asarray(samples, dtype=np.float64)
     peak = np.abs(samples).max(initial=0.0)

@@ -26,6 +26,12 @@ def cqt_frequencies(settings: Settings) -> np.ndarray:
     ------
     InputError
         If there is no room for one octave.
+
+    Examples
+    --------
+    >>> frequencies = cqt_frequencies(Settings())
+    >>> len(frequencies), round(float(frequencies[12]), 2)  # an octave above the lowest
+    (84, 130.81)
     """
     # librosa halves the sample rate octave by octave and needs a little room above the highest row.
     octaves = int(np.floor(np.log2(0.49 * settings.sample_rate / LOWEST)))

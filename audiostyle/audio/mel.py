@@ -27,6 +27,14 @@ def mel_filters(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     ------
     InputError
         If a filter is so narrow that it holds no frequency.
+
+    Examples
+    --------
+    >>> mel_filter, inverse_filter = mel_filters(Settings())
+    >>> mel_filter.shape, inverse_filter.shape
+    ((1024, 96), (96, 1024))
+    >>> bool(np.allclose(mel_filter.sum(axis=0), 1))
+    True
     """
     edges_hz = np.array([settings.mel_fmin, settings.mel_fmax])
     low, high = 2595 * np.log10(1 + edges_hz / 700.0)
@@ -120,7 +128,13 @@ def lengthened(picture: np.ndarray, settings: Settings) -> np.ndarray:
 
 
 def n_columns(frames: int, settings: Settings) -> int:
-    """Return the number of columns of so many frames when they are shortened, as scipy's zoom rounds it."""
+    """Return the number of columns of so many frames when they are shortened, as scipy's zoom rounds it.
+
+    Examples
+    --------
+    >>> n_columns(1712, Settings())
+    854
+    """
     return round(frames * (1.0 / settings.time_zoom)) - 2
 
 
