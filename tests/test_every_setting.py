@@ -20,7 +20,7 @@ from audiostyle.audio.inversion import invert
 from audiostyle.audio.representation import unrepresent
 from audiostyle.errors import InputError
 from audiostyle.image import tensor_to_values
-from audiostyle.network.device import resolve_device
+from audiostyle.network.gpu.device import resolve_device
 from audiostyle.network.start import start_theano
 from audiostyle.prepare import prepare_clip
 from audiostyle.settings import Settings
