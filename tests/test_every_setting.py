@@ -20,7 +20,7 @@ from audiostyle.audio.inversion import invert
 from audiostyle.audio.representation import values_to_spectrogram
 from audiostyle.errors import InputError
 from audiostyle.image import tensor_to_values
-from audiostyle.network.device import resolve_device
+from audiostyle.network.gpu.device import resolve_device
 from audiostyle.network.start import start_theano
 from audiostyle.optimise import descend, start_image
 from audiostyle.pipeline import analyse

@@ -46,7 +46,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compute the stages, write them, say so."""
-    from audiostyle.network.blas_kernels import choose_blas_kernels
+    from audiostyle.network.blas import choose_blas_kernels
 
     choose_blas_kernels(authors=True)
     from audiostyle.files import check_output

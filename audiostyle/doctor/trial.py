@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 from audiostyle.errors import AudioStyleError
-from audiostyle.network.device import Finding
+from audiostyle.network.gpu.device import Finding
 
 __all__ = ["compare_on", "trial_finding"]
 

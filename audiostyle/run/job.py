@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from audiostyle.errors import RunError
-from audiostyle.network.device import check_device, resolve_device
+from audiostyle.network.gpu.device import check_device, resolve_device
 from audiostyle.optimise import start_image
 from audiostyle.pipeline import Analysis, analyse
 from audiostyle.run.archive import Archive, archive_size
