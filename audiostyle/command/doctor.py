@@ -67,7 +67,7 @@ def examine(name: str) -> Iterator[Finding]:
     if broken:
         yield Finding("trial", "note", f"not made: nothing can run on {device} before the problems are mended")
     else:
-        from audiostyle.doctor.trial import trial_finding
+        from audiostyle.network.gpu.trial import trial_finding
 
         yield trial_finding(device)
 
