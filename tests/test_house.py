@@ -22,6 +22,7 @@ LEVELS: list[set[str]] = [
     {"audio", "weights"},
     {"image", "network"},
     {"pipeline", "optimise"},
+    {"api"},
     {"run"},
     {"study", "demo", "doctor"},
     {"command"},
