@@ -25,9 +25,10 @@ from typing import Any
 import numpy as np
 
 from audiostyle.errors import InputError, RunError
+from audiostyle.files import reason, shown
 from audiostyle.records import Evaluation, Round
 from audiostyle.run.archived import ArchivedRun, read_archive
-from audiostyle.run.folder import RunFolder, reason, shown
+from audiostyle.run.folder import RunFolder
 from audiostyle.run.layout import (
     Header,
     Layout,

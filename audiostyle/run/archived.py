@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from audiostyle.errors import InputError
+from audiostyle.files import reason, shown
 from audiostyle.records import Evaluation, Round
-from audiostyle.run.folder import reason, shown
 from audiostyle.run.layout import HEADER_SIZE, SCHEMA, DamagedError, hash_structure, parse_header, sha256
 
 __all__ = ["ArchivedRun", "read_archive"]

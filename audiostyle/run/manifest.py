@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import datetime
-import hashlib
 import importlib.metadata
 import json
 import math
@@ -15,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import audiostyle
-from audiostyle.errors import InputError
+from audiostyle.files import sha256_of_file
 from audiostyle.records import Evaluation, Round
-from audiostyle.run.folder import RunFolder, reason, shown
+from audiostyle.run.folder import RunFolder
 
 if TYPE_CHECKING:
     from audiostyle.network.start import Backend
@@ -32,7 +31,6 @@ __all__ = [
     "describe_run",
     "describe_versions",
     "peak_memory",
-    "sha256_of_file",
     "write_manifest",
 ]
 
@@ -40,7 +38,6 @@ MANIFEST_NAME = "run.json"
 #: Version of the layout of ``run.json``; a change that an older reader would misread raises it.
 MANIFEST_SCHEMA = 1
 _PACKAGES = ("numpy", "scipy", "Theano", "Lasagne", "librosa", "soundfile", "h5py", "matplotlib")
-_BLOCK = 2**20
 
 
 class Stopwatch:
@@ -208,25 +205,6 @@ def describe_machine() -> dict[str, Any]:
 def peak_memory() -> int:
     """Return the most bytes of memory this process has held so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def sha256_of_file(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a file's bytes in hexadecimal, without holding them all.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read.
-    """
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as stream:
-            while block := stream.read(_BLOCK):
-                digest.update(block)
-    except OSError as error:
-        why = "it is not there" if isinstance(error, FileNotFoundError) else reason(error)
-        raise InputError(f"The file {shown(path)} cannot be read: {why}.") from error
-    return digest.hexdigest()
 
 
 def _describe_file(path: str | os.PathLike[str]) -> dict[str, str]:

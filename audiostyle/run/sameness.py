@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from audiostyle.errors import InputError
-from audiostyle.run.folder import shown
+from audiostyle.files import shown
 
 if TYPE_CHECKING:
     from audiostyle.run.archived import ArchivedRun

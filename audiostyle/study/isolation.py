@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from typing import TypeVar
 
 from audiostyle.errors import InputError
-from audiostyle.run.folder import shown
+from audiostyle.files import shown
 
 __all__ = ["isolated"]
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from audiostyle.errors import InputError, RunError
-from audiostyle.run.folder import reason, shown
+from audiostyle.files import reason, shown
 from audiostyle.study.stage_names import SCHEMA, STAGES, STATISTICS, Stage
 
 __all__ = ["StageReader", "StageWriter", "check_output", "statistics"]

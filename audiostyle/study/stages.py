@@ -15,10 +15,10 @@ from audiostyle.audio.inversion import invert
 from audiostyle.audio.representation import unrepresent
 from audiostyle.audio.spectrogram import image_shape, log_spectrogram, mel_filters, to_mel
 from audiostyle.errors import InputError, RunError
+from audiostyle.files import sha256_of_file, shown
 from audiostyle.image import rescale_image, tensor_to_values
 from audiostyle.prepare import Prepared, prepare_clip
-from audiostyle.run.folder import shown
-from audiostyle.run.manifest import describe_versions, sha256_of_file
+from audiostyle.run.manifest import describe_versions
 from audiostyle.settings import Settings
 from audiostyle.start_image import start_image
 from audiostyle.study.stage_file import StageWriter, statistics

@@ -354,7 +354,7 @@ class TestWhenTheSystemRefuses:
             for name in os.listdir(tmp_path / "run"):
                 (tmp_path / "run" / name).unlink()
             (tmp_path / "run").rmdir()
-            with pytest.raises(RunError, match="not there any more"):
+            with pytest.raises(RunError, match="no such file or folder"):
                 archive.append_round(*finished_round(1))
 
     def test_no_room_to_compact_is_no_error(self, tmp_path: Path, monkeypatch, finished_round, description) -> None:

@@ -284,5 +284,5 @@ def test_a_full_disk_is_one_sentence(folder: RunFolder, monkeypatch: pytest.Monk
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(RunError, match=r"^'losses.png' could not be written .* disk is full"):
+    with pytest.raises(RunError, match=r"^The file could not be written to .*losses.png.* disk is full"):
         draw_losses(folder, evaluations(1, 3, content=lambda n: 1.0))

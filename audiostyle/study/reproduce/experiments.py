@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from audiostyle.errors import InputError
+from audiostyle.files import sha256_of_file, shown
 from audiostyle.run.archive import ARCHIVE_NAME, Archive
 from audiostyle.run.archived import ArchivedRun
 from audiostyle.run.descent import Interruption, Reporter
-from audiostyle.run.folder import shown
 from audiostyle.run.job import Outcome, Request, build_objective, run_transfer
-from audiostyle.run.manifest import MANIFEST_NAME, sha256_of_file
+from audiostyle.run.manifest import MANIFEST_NAME
 from audiostyle.run.sameness import check_same
 from audiostyle.settings import Settings
 

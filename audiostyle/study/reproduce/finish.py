@@ -7,11 +7,12 @@ from typing import Any
 
 from audiostyle.audio.representation import unrepresent
 from audiostyle.errors import InputError
+from audiostyle.files import reason, shown
 from audiostyle.image import tensor_to_values
 from audiostyle.prepare import Prepared, prepare_clip
 from audiostyle.run.archive import ARCHIVE_NAME, Archive
 from audiostyle.run.archived import ArchivedRun
-from audiostyle.run.folder import RUN_FILES, RunFolder, reason, shown
+from audiostyle.run.folder import RUN_FILES, RunFolder
 from audiostyle.run.manifest import MANIFEST_NAME
 from audiostyle.settings import Settings
 from audiostyle.study.reproduce.experiments import Plan
