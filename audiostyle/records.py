@@ -60,6 +60,8 @@ class Round:
         L-BFGS steps taken.
     seconds : float
         Wall-clock time of the whole round.
+    state : dict of str to numpy.ndarray
+        What the optimiser carries into the next round besides the image; nothing where its memory starts empty.
     """
 
     index: int
@@ -70,3 +72,4 @@ class Round:
     warnflag: int
     nit: int
     seconds: float
+    state: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)

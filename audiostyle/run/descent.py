@@ -7,7 +7,7 @@ import numpy as np
 from audiostyle.errors import RunError
 from audiostyle.records import Evaluation, Round
 from audiostyle.run.archive import Archive
-from audiostyle.run.archived import ArchivedRun
+from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.settings import Settings
 from audiostyle.transfer import ObjectiveFunction, transfer
 

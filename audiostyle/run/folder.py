@@ -17,9 +17,9 @@ from types import TracebackType
 from audiostyle.errors import InputError, RunError
 from audiostyle.files import PART_PREFIX, reason, replacing, shown, synchronise
 
-__all__ = ["RUN_FILES", "RunFolder"]
+__all__ = ["RUN_FILES", "RunFolder", "round_file"]
 
-#: Every file a run may leave; beside these and the archive's parts nothing in the folder is replaced or removed.
+#: Every file a run may leave; beside these and those of single rounds nothing in the folder is replaced or removed.
 RUN_FILES = (
     "output.wav",
     "mel.png",
@@ -37,6 +37,11 @@ RUN_FILES = (
 _ROUND_FILE = re.compile(r"run\.\d{4,}\.h5")
 _LOCK = ".audiostyle-lock"
 _LOCK_ATTEMPTS = 100
+
+
+def round_file(index: int) -> str:
+    """Return the name of the file that holds round `index` until all are merged into ``run.h5``."""
+    return f"run.{index:04d}.h5"
 
 
 class RunFolder:
@@ -101,8 +106,8 @@ class RunFolder:
             raise ValueError(f"{name!r} is not a plain file name")
         return self.path / name
 
-    def require_space(self, size: int) -> None:
-        """Check that files of `size` bytes in all have room, before the long part begins.
+    def require_space(self, size: int, largest: int) -> None:
+        """Check that files of `size` bytes in all, and a single one of `largest`, have room before the long part.
 
         A run that is being overwritten counts too: it stays until the new one has its archive.
 
@@ -122,9 +127,9 @@ class RunFolder:
                 "free some space or choose another folder."
             )
         limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
-        if limit not in (resource.RLIM_INFINITY, -1) and limit < size:
+        if limit not in (resource.RLIM_INFINITY, -1) and limit < largest:
             raise InputError(
-                f"The run needs files of up to {_megabytes(size)}, but this process may write files of at most "
+                f"The run needs files of up to {_megabytes(largest)}, but this process may write files of at most "
                 f"{_megabytes(limit)}; raise the limit (ulimit -f)."
             )
 

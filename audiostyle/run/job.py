@@ -8,7 +8,7 @@ Everything a user can get wrong is checked before the network is built.  What ha
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,14 @@ import numpy as np
 from audiostyle.errors import RunError
 from audiostyle.network.device import check_device, resolve_device
 from audiostyle.prepare import Prepared, prepare_clip
-from audiostyle.run.archive import Archive, archive_size
-from audiostyle.run.archived import ArchivedRun
+from audiostyle.run.archive import Archive, largest_size
+from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.descent import Descent, Interruption, Reporter
 from audiostyle.run.estimate import estimate_memory
 from audiostyle.run.folder import RunFolder
 from audiostyle.run.manifest import Stopwatch, describe_run, write_manifest
 from audiostyle.run.results import write_results
-from audiostyle.run.sameness import changed_circumstances
+from audiostyle.run.resume_check import changed_circumstances
 from audiostyle.settings import Settings
 from audiostyle.start_image import start_image
 from audiostyle.weights.load import Weights, load_weights
@@ -153,7 +153,7 @@ def run_transfer(
         with watch.stage("network"):
             objective = build(content.tensor, style.tensor, weights, settings)
         # Made only now: what the network refuses leaves no archive, and an old run as it was.
-        archive, archived = old or (_make_archive(folder, description, start, objective.weights, settings), None)
+        archive, archived = old or (Archive.create(folder, description, start), None)
         descent = Descent(objective, start, archive, archived, reporter, interruption)
         failure = None
         try:
@@ -184,10 +184,7 @@ def run_transfer(
 def _open_archive(
     folder: RunFolder, request: Request, description: dict[str, Any], reporter: Reporter
 ) -> tuple[Archive, ArchivedRun]:
-    settings = request.settings
-    archive, archived = Archive.resume(
-        folder, description, rounds=settings.rounds, max_evaluations=settings.max_evaluations
-    )
+    archive, archived = Archive.resume(folder, description)
     changes = changed_circumstances(archived, description)
     if changes:
         reporter.warning(f"The run goes on, but its last bits may differ: {', '.join(changes)}.")
@@ -198,22 +195,9 @@ def _require_space(folder: RunFolder, start: np.ndarray, settings: Settings) -> 
     """Find out before the long part that the disk is too small for it."""
     from audiostyle.network.objective import loss_weights
 
-    height, width = start.shape[2:]
-    size = archive_size(height, width, settings.rounds, settings.max_evaluations, tuple(loss_weights(settings)))
-    folder.require_space(size + _RESULTS_SIZE)
-
-
-def _make_archive(
-    folder: RunFolder, description: dict[str, Any], start: np.ndarray, parts: Iterable[str], settings: Settings
-) -> Archive:
-    return Archive.create(
-        folder,
-        description,
-        start,
-        rounds=settings.rounds,
-        max_evaluations=settings.max_evaluations,
-        parts=tuple(parts),
-    )
+    size = largest_size(start, settings.rounds, settings.max_evaluations, len(loss_weights(settings)))
+    # Twice, for at the end the rounds are copied out of their own files into the archive.
+    folder.require_space(2 * size + _RESULTS_SIZE, size)
 
 
 def _plan(request: Request, content: Prepared, weights: Weights, device: str) -> list[str]:

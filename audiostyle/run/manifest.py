@@ -30,6 +30,7 @@ __all__ = [
     "describe_machine",
     "describe_run",
     "describe_versions",
+    "fault_of_description",
     "peak_memory",
     "write_manifest",
 ]
@@ -38,6 +39,18 @@ MANIFEST_NAME = "run.json"
 #: Version of the layout of ``run.json``; a change that an older reader would misread raises it.
 MANIFEST_SCHEMA = 1
 _PACKAGES = ("numpy", "scipy", "Theano", "Lasagne", "librosa", "soundfile", "h5py", "matplotlib")
+# Of a round, what only the archive keeps.
+_ARRAYS = ("image", "state")
+# The shape of a description: names, and the types of what they name.
+_CLIP = {"path": str, "name": str, "sha256": str}
+_DESCRIPTION: dict[str, Any] = {
+    "command_line": list,
+    "settings": dict,
+    "inputs": {"content": _CLIP, "style": _CLIP},
+    "weights": {"path": str, "form": str, "normalised": bool, "sha256": str, "file_sha256": (str, type(None))},
+    "machine": {"device": str, "convolution": str, "threads": int, "blas": str},
+    "versions": dict,
+}
 
 
 class Stopwatch:
@@ -124,6 +137,30 @@ def describe_run(
     }
 
 
+def fault_of_description(value: Any) -> str | None:
+    """Say what is wrong with a description that was read from a file, which anybody may have made, or None.
+
+    Names and types are checked, that paths are such as a system can have, and that what is free in it is flat:
+    numbers, texts, and lists of these.  Which settings there are is for the settings to check.
+    """
+    if fault := _misfit(value, _DESCRIPTION, "the description"):
+        return fault
+    for path in (value["inputs"]["content"]["path"], value["inputs"]["style"]["path"], value["weights"]["path"]):
+        try:
+            possible = "\0" not in path and len(os.fsencode(path)) > 0
+        except UnicodeEncodeError:
+            possible = False
+        if not possible:
+            return f"no file can be called {path!r:.60}"
+    groups = [value[name] for name in ("settings", "machine", "versions")]
+    if not isinstance(resumed := value.get("resumed", []), list):
+        return "resumed is no list"
+    items = [item for group in groups for inner in group.values() for item in _listed(inner)]
+    if any(isinstance(item, (dict, list)) for item in [*items, *value["command_line"]]):
+        return "a setting or a fact about the machine is neither a number nor a text"
+    return None if all(isinstance(time, dict) for time in resumed) else "resumed is no list of times"
+
+
 def write_manifest(
     folder: RunFolder,
     description: dict[str, Any],
@@ -168,7 +205,7 @@ def write_manifest(
         "seed": description.get("settings", {}).get("seed"),
         **description,
         "rounds": [
-            {field.name: getattr(one, field.name) for field in dataclasses.fields(Round) if field.name != "image"}
+            {field.name: getattr(one, field.name) for field in dataclasses.fields(Round) if field.name not in _ARRAYS}
             for one in rounds
         ],
         "evaluations": len(evaluations),
@@ -205,6 +242,21 @@ def describe_machine() -> dict[str, Any]:
 def peak_memory() -> int:
     """Return the most bytes of memory this process has held so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _misfit(value: Any, shape: Any, name: str) -> str | None:
+    """Compare a value with a type, or a dictionary of them, and say where it first differs."""
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
+            return f"{name} is no dictionary"
+        return next(filter(None, (_misfit(value.get(key), inner, key) for key, inner in shape.items())), None)
+    # To Python, True is a whole number.
+    fits = isinstance(value, shape) and (shape is not int or not isinstance(value, bool))
+    return None if fits else f"{name} is missing or of another kind"
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _describe_file(path: str | os.PathLike[str]) -> dict[str, str]:

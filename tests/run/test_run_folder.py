@@ -351,16 +351,16 @@ class TestWhenTheSystemRefuses:
 
     def test_space_is_checked_before(self, tmp_path: Path) -> None:
         with RunFolder(tmp_path) as folder:
-            folder.require_space(1000)
+            folder.require_space(1000, 1000)
             with pytest.raises(InputError) as error:
-                folder.require_space(2**60)
+                folder.require_space(2**60, 1)
         assert "MB are free" in one_sentence(error)
 
     def test_a_file_size_limit_is_found_before(self, tmp_path: Path, in_child) -> None:
         def check(pipe: int) -> None:
             with RunFolder(tmp_path) as folder:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-                folder.require_space(5000)
+                folder.require_space(1, 5000)
 
         status, said = in_child(check)
         assert status == 1

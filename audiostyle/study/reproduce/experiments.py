@@ -14,11 +14,11 @@ import numpy as np
 from audiostyle.errors import InputError
 from audiostyle.files import sha256_of_file, shown
 from audiostyle.run.archive import ARCHIVE_NAME, Archive
-from audiostyle.run.archived import ArchivedRun
+from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.descent import Interruption, Reporter
 from audiostyle.run.job import Outcome, Request, build_objective, run_transfer
 from audiostyle.run.manifest import MANIFEST_NAME
-from audiostyle.run.sameness import check_same
+from audiostyle.run.resume_check import check_same
 from audiostyle.settings import Settings
 
 __all__ = ["EXPERIMENTS", "Experiment", "Plan", "build_sharing", "finished_run", "run_experiment"]

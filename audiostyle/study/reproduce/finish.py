@@ -11,7 +11,7 @@ from audiostyle.files import reason, shown
 from audiostyle.image import tensor_to_values
 from audiostyle.prepare import Prepared, prepare_clip
 from audiostyle.run.archive import ARCHIVE_NAME, Archive
-from audiostyle.run.archived import ArchivedRun
+from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.folder import RUN_FILES, RunFolder
 from audiostyle.run.manifest import MANIFEST_NAME
 from audiostyle.settings import Settings

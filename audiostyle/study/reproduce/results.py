@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audiostyle import __version__
-from audiostyle.run.archived import ArchivedRun
+from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.study.evaluate.files import Evaluation, Row
 from audiostyle.study.evaluate.report import SCHEMA as METRICS_SCHEMA
 from audiostyle.study.reproduce.experiments import EXPERIMENTS

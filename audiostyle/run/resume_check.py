@@ -13,7 +13,7 @@ from audiostyle.errors import InputError
 from audiostyle.files import shown
 
 if TYPE_CHECKING:
-    from audiostyle.run.archived import ArchivedRun
+    from audiostyle.run.archived_run import ArchivedRun
 
 __all__ = ["changed_circumstances", "check_same", "resumed_description"]
 
