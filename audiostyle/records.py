@@ -29,6 +29,8 @@ class Evaluation:
         Their sum as the optimiser saw it.
     seconds : float
         Wall-clock time it took.
+    image : numpy.ndarray ``(1, 3, height, width)`` or None
+        Where it was, while it is being reported; nobody keeps the images of thousands of evaluations.
     """
 
     round: int
@@ -36,6 +38,7 @@ class Evaluation:
     parts: dict[str, float]
     total: float
     seconds: float
+    image: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
 
 
 @dataclasses.dataclass(frozen=True)

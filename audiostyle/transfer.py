@@ -83,7 +83,7 @@ def run_round(
         count += 1
         _check_finite(parts, total, gradient, index, count)
         last_image, last_total = candidate, total
-        on_evaluation(Evaluation(index, count, parts, total, time.perf_counter() - begun))
+        on_evaluation(Evaluation(index, count, parts, total, time.perf_counter() - begun, candidate))
         return total, gradient.ravel().astype("float64")
 
     best, best_total, information = scipy.optimize.fmin_l_bfgs_b(

@@ -54,7 +54,7 @@ class Archive:
         folder : RunFolder
             The entered folder of the run.
         description : dict
-            What is run on what (:func:`audiostyle.run.manifest.describe_run`).
+            What is run on what (:func:`audiostyle.run.description.describe_run`).
         start_image : numpy.ndarray of float32 or float64 ``(1, 3, height, width)``
             Where round 1 starts.
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from audiostyle.files import AnyPath
 from audiostyle.records import Evaluation, Round
+from audiostyle.run.description import fault_of_description
 from audiostyle.run.folder import round_file
-from audiostyle.run.manifest import fault_of_description
 from audiostyle.run.table_file import TableFile
 
 __all__ = ["RECORD", "STATE", "ArchivedRun", "StoredRounds", "read_archive", "row_type", "sha256_of"]
@@ -90,7 +90,7 @@ class ArchivedRun:
     run_id : str
         Random, and in all files of the run.
     description : dict
-        What was run on what, as :func:`audiostyle.run.manifest.describe_run` made it.
+        What was run on what, as :func:`audiostyle.run.description.describe_run` made it.
     start_image : numpy.ndarray ``(1, 3, height, width)``
         Where round 1 started.
     rounds : StoredRounds

@@ -5,8 +5,6 @@ Everything a user can get wrong is checked before the network is built.  What ha
 :class:`~audiostyle.run.descent.Interruption`: a command line, a batch and a test each have their own.
 """
 
-import contextlib
-import dataclasses
 import os
 from collections.abc import Callable
 from typing import Any
@@ -16,76 +14,24 @@ import numpy as np
 from audiostyle.errors import RunError
 from audiostyle.network.device import check_device, resolve_device
 from audiostyle.prepare import Prepared, prepare_clip
-from audiostyle.run.archive import Archive, largest_size
+from audiostyle.run.archive import ARCHIVE_NAME, Archive, largest_size
 from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.descent import Descent, Interruption, Reporter
+from audiostyle.run.description import describe_run
 from audiostyle.run.estimate import estimate_memory
 from audiostyle.run.folder import RunFolder
-from audiostyle.run.manifest import Stopwatch, describe_run, write_manifest
-from audiostyle.run.results import write_results
-from audiostyle.run.resume_check import changed_circumstances
+from audiostyle.run.manifest import Stopwatch, write_manifest
+from audiostyle.run.outputs import write_outputs
+from audiostyle.run.request import Outcome, Request
+from audiostyle.run.resume_check import changed_circumstances, check_same
 from audiostyle.settings import Settings
 from audiostyle.start_image import start_image
 from audiostyle.weights.load import Weights, load_weights
 
-__all__ = ["Outcome", "Request", "run_transfer"]
+__all__ = ["build_objective", "run_transfer"]
 
 # What a run's folder needs beside the archive: pictures, sound, tables.
 _RESULTS_SIZE = 20 * 2**20
-
-
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """What a user asked for.
-
-    Attributes
-    ----------
-    content, style : path
-    weights : str
-        A file, or ``random``.
-    folder : path
-        Where the results go.
-    settings : Settings
-    overwrite, resume : bool
-        Whether a run in the folder may be replaced, or is to be gone on with.
-    command_line : tuple of str
-        Recorded in ``run.json``.
-    """
-
-    content: str
-    style: str
-    weights: str
-    folder: str
-    settings: Settings
-    overwrite: bool = False
-    resume: bool = False
-    command_line: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes
-    ----------
-    folder : str
-    rounds : int
-        Finished rounds, those before a resume included.
-    evaluations : int
-    total : float
-        Last loss, NaN if there was no evaluation.
-    seconds : float
-        Of this run alone.
-    signal : int
-        Number of the signal that ended the descent early, or 0.
-    """
-
-    folder: str
-    rounds: int
-    evaluations: int
-    total: float
-    seconds: float
-    signal: int
 
 
 def build_objective(content: np.ndarray, style: np.ndarray, weights: Weights, settings: Settings) -> Any:
@@ -146,15 +92,17 @@ def run_transfer(
             description["machine"]["kernels"] = convolution.description
             height, width = content.tensor.shape[2:]
             start = start_image(height, width, settings)
-            old = _open_archive(folder, request, description, reporter) if request.resume else None
-            if old is None:
+            # Before the network is built, which takes long.
+            if request.resume:
+                check_same(Archive.read(folder.file(ARCHIVE_NAME)), description)
+            else:
                 _require_space(folder, start, settings)
         reporter.stage("Building the network")
         with watch.stage("network"):
             objective = build(content.tensor, style.tensor, weights, settings)
-        # Made only now: what the network refuses leaves no archive, and an old run as it was.
-        archive, archived = old or (Archive.create(folder, description, start), None)
-        descent = Descent(objective, start, archive, archived, reporter, interruption)
+        # Only now: what the network refuses leaves no archive, and an old run as it was.
+        archive, archived = _open_archive(folder, request, description, start, reporter)
+        descent = Descent(objective, archive, archived, reporter, interruption)
         failure = None
         try:
             with watch.stage("descent"):
@@ -162,10 +110,12 @@ def run_transfer(
         except RunError as error:
             failure = error
         reporter.stage("Writing the sound and the pictures")
-        # What made the descent fail is what the user has to hear of, not what follows from it.
-        quiet = contextlib.suppress(RunError) if failure is not None else contextlib.nullcontext()
-        with watch.stage("results"), quiet:
-            write_results(folder, content, style, descent.image, objective, descent.evaluations, settings)
+        try:
+            with watch.stage("results"):
+                write_outputs(folder, content, style, descent.image, objective, descent.evaluations, settings)
+        except RunError as error:
+            # What made the descent fail is what the user has to hear of, not what follows from it.
+            failure = failure or error
         # A signal that came when all rounds were done has interrupted nothing.
         signal = interruption.signal if len(descent.rounds) < settings.rounds else 0
         write_manifest(folder, description, descent.rounds, descent.evaluations, watch, signal, failure)
@@ -182,11 +132,14 @@ def run_transfer(
 
 
 def _open_archive(
-    folder: RunFolder, request: Request, description: dict[str, Any], reporter: Reporter
+    folder: RunFolder, request: Request, description: dict[str, Any], start: np.ndarray, reporter: Reporter
 ) -> tuple[Archive, ArchivedRun]:
+    """Make the archive, or open that of the run to be resumed, and return it with what it holds."""
+    if not request.resume:
+        archive = Archive.create(folder, description, start)
+        return archive, archive.read(folder.file(ARCHIVE_NAME))
     archive, archived = Archive.resume(folder, description)
-    changes = changed_circumstances(archived, description)
-    if changes:
+    if changes := changed_circumstances(archived, description):
         reporter.warning(f"The run goes on, but its last bits may differ: {', '.join(changes)}.")
     return archive, archived
 

@@ -29,7 +29,7 @@ def check_same(archived: "ArchivedRun", description: dict[str, Any]) -> None:
     archived : ArchivedRun
         What is there.
     description : dict
-        What is asked for now (:func:`audiostyle.run.manifest.describe_run`).  Its iterations may be
+        What is asked for now (:func:`audiostyle.run.description.describe_run`).  Its iterations may be
         more than the archived run's.
 
     Raises

@@ -18,7 +18,7 @@ from audiostyle.errors import InputError, RunError
 from audiostyle.files import sha256_of_file, shown
 from audiostyle.image import rescale_image, tensor_to_values
 from audiostyle.prepare import Prepared, prepare_clip
-from audiostyle.run.manifest import describe_versions
+from audiostyle.run.description import describe_versions
 from audiostyle.settings import Settings
 from audiostyle.start_image import start_image
 from audiostyle.study.stage_file import StageWriter, statistics

@@ -13,15 +13,9 @@ import pytest
 
 from audiostyle.errors import RunError
 from audiostyle.records import Evaluation
+from audiostyle.run.description import describe_machine, describe_run, describe_versions
 from audiostyle.run.folder import RunFolder
-from audiostyle.run.manifest import (
-    Stopwatch,
-    describe_machine,
-    describe_run,
-    describe_versions,
-    peak_memory,
-    write_manifest,
-)
+from audiostyle.run.manifest import Stopwatch, peak_memory, write_manifest
 from audiostyle.settings import Settings
 
 
@@ -157,7 +151,7 @@ def test_versions_are_those_of_the_packages(monkeypatch: pytest.MonkeyPatch) -> 
     assert versions["numpy"] == np.__version__
     assert versions["python"] == ".".join(map(str, sys.version_info[:3]))
     assert set(versions) >= {"audiostyle", "scipy", "theano", "lasagne", "librosa", "h5py"}
-    monkeypatch.setattr("audiostyle.run.manifest._PACKAGES", ("no such package",))
+    monkeypatch.setattr("audiostyle.run.description._PACKAGES", ("no such package",))
     assert describe_versions()["no such package"] == "not installed"
 
 
@@ -185,7 +179,7 @@ def test_nothing_heavy_is_imported() -> None:
     import subprocess
 
     code = (
-        "import sys, audiostyle.run.archive, audiostyle.run.curves, audiostyle.run.manifest, audiostyle.run.pictures\n"
+        "import sys, audiostyle.run.archive, audiostyle.run.curves, audiostyle.run.manifest, audiostyle.run.plots\n"
         "heavy = {'theano', 'lasagne', 'librosa', 'matplotlib', 'h5py', 'sklearn', 'scipy'} & set(sys.modules)\n"
         "sys.exit(', '.join(heavy) or 0)"
     )
