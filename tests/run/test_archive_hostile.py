@@ -350,6 +350,33 @@ class TestSealedByAnEnemy:
             refused(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("style_layers", [["a"], ["b"]]),
+        ("style_layers", [{}]),
+        ("ac_layer_weights", [10**400]),
+        ("ac_layer_weights", [float("nan")]),
+        ("duration", 10**400),
+        ("duration", "10"),
+        ("seed", 1.5),
+        ("seed", None),
+        ("rowac", 1),
+        ("pooling", ["max"]),
+        ("pooling", {}),
+        ("spec_zoom", True),
+        ("unheard", "of"),
+        ("\x1b[31mred\n", 1),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_settings_of_strangers(name: str, value: Any) -> None:
+    """What a description may hold is not yet what a setting may be."""
+    with pytest.raises(InputError) as error:
+        Settings.from_record({name: value})
+    assert len(str(error.value)) < 800
+
+
 def _flip(chance: random.Random, data: bytearray) -> None:
     data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
 
