@@ -1,8 +1,6 @@
 """From what ``--weights`` says to 32 checked arrays and everything that is known about them."""
 
 import dataclasses
-import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,11 +9,12 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from audiostyle.errors import InputError
+from audiostyle.files import shown
 from audiostyle.settings import Settings
-from audiostyle.weights.formats import parse, read_file
+from audiostyle.weights.formats import read_weights_file
 from audiostyle.weights.identify import Orientation, measure_activity, neighbour_correlation, orientation
 from audiostyle.weights.known_files import TORCHVISION_PREFIX, KnownFile, known_file
-from audiostyle.weights.parameters import arrays_sha256, check_parameters
+from audiostyle.weights.parameters import arrays_sha256
 from audiostyle.weights.random_network import RANDOM_SEED, random_network
 from audiostyle.weights.torch_file import FEATURES_FORM
 
@@ -135,13 +134,10 @@ def inspect_weights(path: Path, settings: Settings) -> Inspection:
     InputError
         If the file cannot be used.
     """
-    data = read_file(path)
-    where = f"The weights file {os.fspath(path)!r}"
-    file_sha256 = hashlib.sha256(data).hexdigest()
-    known = known_file(hashlib.md5(data, usedforsecurity=False).hexdigest(), file_sha256)
-    found = parse(data, where)
-    stored = check_parameters(found.arrays, where)
-    del data
+    found, file_sha256, md5 = read_weights_file(path)
+    where = f"The weights file {shown(path)}"
+    known = known_file(md5, file_sha256)
+    stored = found.arrays
     if "arrays_sha256" in found.record and found.record["arrays_sha256"] != arrays_sha256(stored):
         raise InputError(f"{where} has changed since it was written (its checksum differs); make or copy it again.")
 
@@ -199,7 +195,7 @@ def _ways(turned: Orientation) -> str:
 def _unnormalised_note(path: Path, published: bool, deviation: float) -> str:
     how = "convert" if published else "normalize --pictures FOLDER"
     return (
-        f"The weights {os.fspath(path)!r} are not normalised (mean activations typically differ from 1 by a factor of "
+        f"The weights {shown(path)} are not normalised (mean activations typically differ from 1 by a factor of "
         f"{deviation:.3g}), so the paper's loss weights do not fit them; "
         f"`python -m audiostyle weights {how}` makes a normalised file."
     )

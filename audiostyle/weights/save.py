@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from audiostyle.errors import InputError, RunError
 from audiostyle.weights.hdf5_file import MEANS, OWN_FORMAT
+from audiostyle.weights.lasagne_file import RECORD_KEY
 from audiostyle.weights.layers import CONV_LAYERS
 from audiostyle.weights.parameters import arrays_sha256
-from audiostyle.weights.pickle_file import RECORD_KEY
 
 __all__ = ["FORMATS", "save_weights"]
 
