@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare, print the table and the verdict."""
     from audiostyle.isolation import isolated
-    from audiostyle.study.compare import HEADER, compare_files, render
+    from audiostyle.study.stage_comparison import HEADER, compare_files, render
 
     comparison = isolated(compare_files, args.first, args.second, files=(args.first, args.second))
     print("\n".join([HEADER, *map(render, comparison.differences)]))

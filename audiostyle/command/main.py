@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from audiostyle import __version__
 from audiostyle.command.options import Parser
 from audiostyle.errors import AudioStyleError
-from audiostyle.network.blas_kernels import choose_blas_kernels
+from audiostyle.network.blas import choose_blas_kernels
 
 __all__ = ["main"]
 

@@ -4,7 +4,7 @@ import sys
 import time
 from typing import Any
 
-from audiostyle.records import Evaluation, Round
+from audiostyle.optimise import Evaluation, Round
 from audiostyle.run.descent import Reporter
 from audiostyle.settings import Settings
 

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from audiostyle.errors import InputError, RunError
-from audiostyle.records import Evaluation, Round
+from audiostyle.optimise import Evaluation, Round
 from audiostyle.run.archived import ArchivedRun, read_archive
 from audiostyle.run.folder import RunFolder, reason, shown
 from audiostyle.run.layout import (

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from audiostyle.errors import InputError
-from audiostyle.records import Evaluation, Round
+from audiostyle.optimise import Evaluation, Round
 from audiostyle.run.folder import reason, shown
 from audiostyle.run.layout import HEADER_SIZE, SCHEMA, DamagedError, hash_structure, parse_header, sha256
 

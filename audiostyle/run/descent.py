@@ -5,11 +5,10 @@ import time
 import numpy as np
 
 from audiostyle.errors import RunError
-from audiostyle.records import Evaluation, Round
+from audiostyle.optimise import Evaluation, ObjectiveFunction, Round, descend
 from audiostyle.run.archive import Archive
 from audiostyle.run.archived import ArchivedRun
 from audiostyle.settings import Settings
-from audiostyle.transfer import ObjectiveFunction, transfer
 
 __all__ = ["Descent", "Interruption", "Reporter"]
 
@@ -68,7 +67,7 @@ class Descent:
     Parameters
     ----------
     objective : callable
-        As :func:`audiostyle.transfer.transfer` takes it.
+        As :func:`audiostyle.optimise.descend` takes it.
     start : np.ndarray ``(1, 3, height, width)``
         Where round 1 starts.
     archive : Archive
@@ -133,7 +132,7 @@ class Descent:
         self._reporter.descent(settings, first, self._time_one())
         self._interruption.patient = True
         try:
-            for finished in transfer(objective, self.image, settings, heard, first):
+            for finished in descend(objective, self.image, settings, heard, first):
                 self._archive.append_round(finished, unfinished)
                 self.evaluations += unfinished
                 unfinished.clear()

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from audiostyle.errors import RunError
-from audiostyle.network.device import check_device, resolve_device
-from audiostyle.prepare import Prepared, prepare_clip
+from audiostyle.network.gpu.device import check_device, resolve_device
+from audiostyle.optimise import start_image
+from audiostyle.pipeline import Analysis, analyse
 from audiostyle.run.archive import Archive, archive_size
 from audiostyle.run.archived import ArchivedRun
 from audiostyle.run.descent import Descent, Interruption, Reporter
@@ -25,7 +26,6 @@ from audiostyle.run.manifest import Stopwatch, describe_run, write_manifest
 from audiostyle.run.results import write_results
 from audiostyle.run.sameness import changed_circumstances
 from audiostyle.settings import Settings
-from audiostyle.start_image import start_image
 from audiostyle.weights.load import Weights, load_weights
 
 __all__ = ["Outcome", "Request", "run_transfer"]
@@ -127,8 +127,8 @@ def run_transfer(
     device = resolve_device(settings.device)
     check_device(device)
     with watch.stage("clips"):
-        content = prepare_clip(request.content, settings, settings.offset_content)
-        style = prepare_clip(request.style, settings, settings.offset_style)
+        content = analyse(request.content, settings, settings.offset_content)
+        style = analyse(request.style, settings, settings.offset_style)
     with RunFolder(request.folder, overwrite=request.overwrite, resume=request.resume) as folder:
         with watch.stage("weights"):
             weights = load_weights(request.weights, settings)
@@ -153,7 +153,10 @@ def run_transfer(
         with watch.stage("network"):
             objective = build(content.tensor, style.tensor, weights, settings)
         # Made only now: what the network refuses leaves no archive, and an old run as it was.
-        archive, archived = old or (_make_archive(folder, description, start, objective.weights, settings), None)
+        archive, archived = old or (
+            _make_archive(folder, description, start, [term.name for term in objective.terms], settings),
+            None,
+        )
         descent = Descent(objective, start, archive, archived, reporter, interruption)
         failure = None
         try:
@@ -196,10 +199,12 @@ def _open_archive(
 
 def _require_space(folder: RunFolder, start: np.ndarray, settings: Settings) -> None:
     """Find out before the long part that the disk is too small for it."""
-    from audiostyle.network.objective import loss_weights
+    from audiostyle.network.terms import loss_terms
 
     height, width = start.shape[2:]
-    size = archive_size(height, width, settings.rounds, settings.max_evaluations, tuple(loss_weights(settings)))
+    size = archive_size(
+        height, width, settings.rounds, settings.max_evaluations, tuple(term.name for term in loss_terms(settings))
+    )
     folder.require_space(size + _RESULTS_SIZE)
 
 
@@ -216,7 +221,7 @@ def _make_archive(
     )
 
 
-def _plan(request: Request, content: Prepared, weights: Weights, device: str) -> list[str]:
+def _plan(request: Request, content: Analysis, weights: Weights, device: str) -> list[str]:
     settings = request.settings
     height, width = content.tensor.shape[2:]
     losses = ["content", "style", *(["total variation"] if settings.tv_weight else [])]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import audiostyle
 from audiostyle.errors import InputError
-from audiostyle.records import Evaluation, Round
+from audiostyle.optimise import Evaluation, Round
 from audiostyle.run.folder import RunFolder, reason, shown
 
 if TYPE_CHECKING:

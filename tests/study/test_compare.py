@@ -12,7 +12,7 @@ import pytest
 from audiostyle.command import compare as command
 from audiostyle.command.options import Parser
 from audiostyle.errors import AudioStyleError, InputError
-from audiostyle.study.compare import compare_files, compare_stage
+from audiostyle.study.stage_comparison import compare_files, compare_stage
 from audiostyle.study.stage_file import StageReader, StageWriter, statistics
 from audiostyle.study.stage_names import LAYERS, STAGES
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from audiostyle.errors import InputError
-from audiostyle.run.folder import shown
+from audiostyle.files import shown
 from audiostyle.study.stage_file import StageReader, statistics
 from audiostyle.study.stage_names import STAGES, STATISTICS, Stage
 
