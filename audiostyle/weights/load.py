@@ -10,7 +10,6 @@ from threadpoolctl import threadpool_limits
 
 from audiostyle.errors import InputError
 from audiostyle.files import shown
-from audiostyle.settings import Settings
 from audiostyle.weights.formats import read_weights_file
 from audiostyle.weights.identify import Orientation, measure_activity, neighbour_correlation, orientation
 from audiostyle.weights.known_files import TORCHVISION_PREFIX, KnownFile, known_file
@@ -86,15 +85,15 @@ class Inspection(Weights):
     record: Mapping[str, str]
 
 
-def load_weights(source: str | Path, settings: Settings, allow_unnormalised: bool = True) -> Weights:
+def load_weights(source: str | Path, threads: int = 0, allow_unnormalised: bool = True) -> Weights:
     """Load weights of any known form.
 
     Parameters
     ----------
     source : str or pathlib.Path
         A file, or the word ``random``.
-    settings : Settings
-        Number of threads for measuring.
+    threads : int
+        CPU threads for measuring; 0 means all cores.
     allow_unnormalised : bool
         False to raise where the weights are not normalised; otherwise a note says so.
 
@@ -109,25 +108,25 @@ def load_weights(source: str | Path, settings: Settings, allow_unnormalised: boo
         If the file cannot be used.
     """
     if source == RANDOM:
-        with threadpool_limits(settings.threads or None):
+        with threadpool_limits(threads or None):
             arrays = random_network()
         note = f"The weights are random (seed {RANDOM_SEED}, normalised): an untrained network, not the paper's."
         return Weights(arrays, RANDOM, arrays_sha256(arrays), None, True, (note,))
-    weights = inspect_weights(Path(source), settings)
+    weights = inspect_weights(Path(source), threads)
     if not weights.normalised and not allow_unnormalised:
         raise InputError(f"{weights.notes[-1]}")
     return weights
 
 
-def inspect_weights(path: Path, settings: Settings) -> Inspection:
+def inspect_weights(path: Path, threads: int = 0) -> Inspection:
     """Load a file of weights and find out everything about it.
 
     Parameters
     ----------
     path : pathlib.Path
         The file.
-    settings : Settings
-        Number of threads for measuring.
+    threads : int
+        CPU threads for measuring; 0 means all cores.
 
     Raises
     ------
@@ -155,7 +154,7 @@ def inspect_weights(path: Path, settings: Settings) -> Inspection:
         notes.append(f"The kernels were not as usual in this form and were turned: {_ways(turned)}.")
     arrays = turned.apply(stored)
     trained = neighbour_correlation(arrays) > _TRAINED_ABOVE
-    with threadpool_limits(settings.threads or None):
+    with threadpool_limits(threads or None):
         activity = measure_activity(arrays)
         if published and activity.first_layer > _UNIT_PIXELS_ABOVE:
             arrays[0] /= 255

@@ -14,7 +14,6 @@ import pytest
 from golden_weights import GOLDEN_SHA256, golden_weights, imagenet_raw
 
 from audiostyle.errors import InputError
-from audiostyle.settings import Settings
 from audiostyle.weights import load
 from audiostyle.weights.formats import parse, read_weights_file
 from audiostyle.weights.identify import Activity, Orientation
@@ -52,7 +51,7 @@ def test_whole_networks_are_loaded(one_form, writers, tmp_path, unmeasured):
     # A name that says nothing: forms are told by content.
     path = tmp_path / "weights.txt"
     writers[one_form](path, golden_weights())
-    weights = inspect_weights(path, Settings())
+    weights = inspect_weights(path)
     assert equal(weights.arrays, golden_weights())
     assert weights.sha256 == GOLDEN_SHA256
     assert all(array.flags.c_contiguous and array.dtype == np.float32 for array in weights.arrays)
@@ -64,7 +63,7 @@ def test_whole_networks_are_loaded(one_form, writers, tmp_path, unmeasured):
 @pytest.mark.slow
 def test_every_form_is_loaded_whole(form, writers, tmp_path, unmeasured):
     writers[form](tmp_path / "weights", golden_weights())
-    assert equal(inspect_weights(tmp_path / "weights", Settings()).arrays, golden_weights())
+    assert equal(inspect_weights(tmp_path / "weights").arrays, golden_weights())
     (tmp_path / "weights").unlink()
 
 
@@ -75,7 +74,7 @@ def test_the_published_network_is_put_upright(shared, writers, tmp_path, unmeasu
     turned = [array[:, ::-1] if array.shape[1:2] == (3,) else array for array in raw]
     turned = [array.swapaxes(2, 3)[:, :, ::-1] if array.ndim == 4 else array for array in turned]
     writers["npz"](path, turned)
-    weights = inspect_weights(path, Settings())
+    weights = inspect_weights(path)
     assert weights.published
     assert weights.trained
     assert any("turned: red-green-blue, transposed" in note for note in weights.notes)
@@ -86,7 +85,7 @@ def test_pixels_of_0_to_1_are_rescaled(shared, writers, tmp_path):
     raw = imagenet_raw(shared)
     path = tmp_path / "weights"
     writers["npy"](path, [raw[0] * np.float32(255), *raw[1:]])
-    weights = inspect_weights(path, Settings())
+    weights = inspect_weights(path)
     assert any("0 to 1" in note for note in weights.notes)
     np.testing.assert_allclose(weights.arrays[0], raw[0], rtol=1e-6)
 
@@ -383,7 +382,7 @@ class TestTorchvision:
         # Whatever its name is.
         path = tmp_path / "vgg19-dcbb9e9d.pth"
         writers["torch legacy"](path, imagenet_raw(shared))
-        assert inspect_weights(path, Settings()).published
+        assert inspect_weights(path).published
 
     def test_another_training_is_refused(self, shared, writers, tmp_path, fails, unmeasured):
         # Filters in another order: trained, but not the published network.
@@ -404,4 +403,4 @@ class TestTorchvision:
 def test_unnormalised_weights_can_be_refused(writers, tmp_path):
     writers["npz"](tmp_path / "weights", golden_weights())
     with pytest.raises(InputError, match=r"not normalised.*normalize --pictures"):
-        load_weights(tmp_path / "weights", Settings(), allow_unnormalised=False)
+        load_weights(tmp_path / "weights", allow_unnormalised=False)
