@@ -95,8 +95,8 @@ def transfer(args: argparse.Namespace, command_line: tuple[str, ...]) -> int:
 
 def _request(args: argparse.Namespace) -> Any:
     """Return the Request that parsed arguments stand for."""
+    from audiostyle.command.obtain import find_weights
     from audiostyle.run.request import Request
-    from audiostyle.weights.find import find_weights
 
     if args.resume is not None:
         return _resumed(args)

@@ -1,7 +1,6 @@
 """Making normalised weights out of a file: with the shipped mean activations, or with one's own pictures."""
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -10,10 +9,11 @@ import numpy.typing as npt
 
 from audiostyle import __version__
 from audiostyle.errors import InputError, RunError
-from audiostyle.weights.find import weights_folder
+from audiostyle.files import shown
 from audiostyle.weights.layers import CONV_LAYERS
 from audiostyle.weights.load import Inspection
 from audiostyle.weights.normalise import measure_mean_activations, normalise
+from audiostyle.weights.places import mean_activations_path
 from audiostyle.weights.random_network import random_network
 
 __all__ = ["Converted", "converted", "drawn", "normalised_on", "shipped_means"]
@@ -28,14 +28,14 @@ class Converted(NamedTuple):
 
 
 def shipped_means() -> tuple[dict[str, npt.NDArray[np.float64]], str]:
-    """Return the mean activations of ``vgg19_weights/mean_activations.npz`` and the file's SHA-256.
+    """Return the shipped mean activations and their file's SHA-256.
 
     Raises
     ------
     RunError
         If the file is not as it was shipped.
     """
-    path = weights_folder() / "mean_activations.npz"
+    path = mean_activations_path()
     try:
         with np.load(path) as file:
             means = {layer.name: file[layer.name] for layer in CONV_LAYERS}
@@ -44,7 +44,7 @@ def shipped_means() -> tuple[dict[str, npt.NDArray[np.float64]], str]:
             raise ValueError
     except (OSError, ValueError, KeyError):
         raise RunError(
-            f"The mean activations {os.fspath(path)!r} are missing or damaged; restore the file from the repository."
+            f"The mean activations {shown(path)} are missing or damaged; restore them, or install the package again."
         ) from None
     return means, sha256
 
