@@ -19,6 +19,7 @@ from collections.abc import Callable
 import numpy as np
 
 from audiostyle.audio.griffinlim import griffinlim
+from audiostyle.audio.powf import power_of_ten
 from audiostyle.audio.spectrogram import by_rows, framed, hamming
 from audiostyle.settings import Settings
 
@@ -58,7 +59,7 @@ def invert(
         of them (T10), librosa's ``(n_frames - 1) * hop_length + n_fft``.
     """
     # In the type of the spectrogram, which is float32 when it comes from mel (T3).
-    magnitudes = np.power(log_spec.dtype.type(10), log_spec).astype(np.float64)
+    magnitudes = power_of_ten(log_spec).astype(np.float64)
     if settings.inversion_floor == "silent":
         magnitudes[log_spec <= settings.log_floor] = 0.0
     if settings.inversion == "griffinlim":
