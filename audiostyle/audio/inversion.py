@@ -19,6 +19,7 @@ from collections.abc import Callable
 import numpy as np
 
 from audiostyle.audio.griffinlim import griffinlim
+from audiostyle.audio.magnitude import magnitude
 from audiostyle.audio.powf import power_of_ten
 from audiostyle.audio.spectrogram import by_rows, framed, hamming
 from audiostyle.settings import Settings
@@ -104,7 +105,7 @@ def _rephase(frames: np.ndarray, target: np.ndarray, wave: np.ndarray, smallest:
         estimate = analyse(rows)
         # The order of the authors' roundings: times the reciprocal, then times the target.
         parts = estimate.view(np.float64).reshape(*estimate.shape, 2)
-        parts *= (1.0 / np.maximum(smallest, np.abs(estimate)))[..., np.newaxis]
+        parts *= (1.0 / np.maximum(smallest, magnitude(estimate)))[..., np.newaxis]
         parts *= target[rows, :, np.newaxis]
         frames[rows] = scipy.fft.irfft(estimate, settings.n_fft, axis=1, overwrite_x=True)
 
