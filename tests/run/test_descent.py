@@ -8,7 +8,8 @@ import pytest
 
 from audiostyle.errors import RunError
 from audiostyle.run import descent as module
-from audiostyle.run.descent import Descent, Interruption, Reporter
+from audiostyle.run.descent import Descent
+from audiostyle.run.request import Interruption, Reporter
 from audiostyle.settings import Settings
 from audiostyle.transfer import transfer
 

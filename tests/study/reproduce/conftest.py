@@ -8,7 +8,7 @@ import pytest
 
 from audiostyle.demo.clips import write_clips
 from audiostyle.run import job
-from audiostyle.run.descent import Interruption, Reporter
+from audiostyle.run.request import Interruption, Reporter
 from audiostyle.settings import STYLE_LAYERS, Settings
 from audiostyle.study.reproduce.experiments import Plan, run_experiment
 from audiostyle.study.reproduce.finish import write_reproduction

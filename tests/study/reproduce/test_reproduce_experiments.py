@@ -13,7 +13,7 @@ import pytest
 from audiostyle.demo.clips import write_clips
 from audiostyle.errors import InputError
 from audiostyle.presets import preset
-from audiostyle.run.descent import Interruption
+from audiostyle.run.request import Interruption
 from audiostyle.settings import Settings
 from audiostyle.study.reproduce.experiments import EXPERIMENTS, Plan, build_sharing, finished_run
 
