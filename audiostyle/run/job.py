@@ -30,8 +30,8 @@ from audiostyle.weights.load import Weights, load_weights
 
 __all__ = ["build_objective", "run_transfer"]
 
-# What a run's folder needs beside the archive: pictures, sound, tables.
-_RESULTS_SIZE = 20 * 2**20
+# What a run's folder needs beside the archive, pictures, sound, tables; and the largest of the pictures.
+_RESULTS_SIZE, _PICTURE_SIZE = 20 * 2**20, 2 * 2**20
 
 
 def build_objective(content: np.ndarray, style: np.ndarray, weights: Weights, settings: Settings) -> Any:
@@ -156,7 +156,7 @@ def _require_space(folder: RunFolder, start: np.ndarray, settings: Settings) -> 
 
     size = largest_size(start, settings.rounds, settings.max_evaluations, len(loss_weights(settings)))
     # Twice, for at the end the rounds are copied out of their own files into the archive.
-    folder.require_space(2 * size + _RESULTS_SIZE, size)
+    folder.require_space(2 * size + _RESULTS_SIZE, max(size, _PICTURE_SIZE))
 
 
 def _plan(request: Request, content: Prepared, weights: Weights, device: str) -> list[str]:
