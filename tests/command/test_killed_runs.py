@@ -138,5 +138,5 @@ def test_a_second_run_in_the_same_folder_refuses(clips, tmp_path):
     assert "Another run" in errors.splitlines()[-1]
     first.kill()
     first.communicate()
-    status, _, errors = finish(*clips, *SHORT, "--iterations", "1", "-o", out, "--overwrite")
+    status, _, errors = finish(*clips, *SHORT, "--iterations", "2", "-o", out, "--overwrite")
     assert status == 0, errors

@@ -14,10 +14,9 @@ from audiostyle.errors import InputError
 from audiostyle.files import sha256_of_file, shown
 from audiostyle.run.archive import ARCHIVE_NAME, Archive
 from audiostyle.run.archived_run import ArchivedRun
-from audiostyle.run.descent import Interruption, Reporter
 from audiostyle.run.job import run_transfer
 from audiostyle.run.manifest import MANIFEST_NAME
-from audiostyle.run.request import Outcome, Request
+from audiostyle.run.request import Interruption, Outcome, Reporter, Request
 from audiostyle.run.resume_check import check_same
 from audiostyle.settings import Settings
 

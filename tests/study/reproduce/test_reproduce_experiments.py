@@ -12,7 +12,7 @@ import pytest
 
 from audiostyle.demo.clips import write_clips
 from audiostyle.errors import InputError
-from audiostyle.run.descent import Interruption
+from audiostyle.run.request import Interruption
 from audiostyle.settings import Settings, preset
 from audiostyle.study.reproduce.experiments import EXPERIMENTS, Plan, finished_run
 
