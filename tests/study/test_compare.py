@@ -12,8 +12,9 @@ import pytest
 from audiostyle.command import compare as command
 from audiostyle.command.options import Parser
 from audiostyle.errors import AudioStyleError, InputError
-from audiostyle.study.compare import compare_files, compare_stage
+from audiostyle.study.compare import compare_files
 from audiostyle.study.isolation import isolated
+from audiostyle.study.measure import compare_stage
 from audiostyle.study.stage_file import StageReader, StageWriter, statistics
 from audiostyle.study.stage_names import LAYERS, STAGES
 
@@ -164,8 +165,8 @@ def test_some_stages_only(first, tmp_path, capsys):
     second = write(tmp_path / "b.h5", {"losses/total": [456.75], "style/mel": np.ones((2, 3)), "notes/x": 1})
     assert run_command(first, second) == (0, "")
     output = capsys.readouterr().out
-    assert f"Only in {second}, not compared: style/mel." in output
-    assert f"Only in {first}, not compared: content/samples, content/spectrogram" in output
+    assert f"Only in {second!r}, not compared: style/mel." in output
+    assert f"Only in {first!r}, not compared: content/samples, content/spectrogram" in output
     assert "Not stages, ignored: notes." in output
 
 

@@ -162,7 +162,7 @@ def check_writable(path: str, inputs: Sequence[str] = ()) -> None:
     elif not os.access(folder, os.W_OK):
         what = f"files cannot be made in {folder!r}; choose another folder"
     elif os.path.realpath(path) in map(os.path.realpath, inputs):
-        what = "it is one of the sounds to be measured; name another file"
+        what = "it is one of the files to be read; name another"
     if what is not None:
         raise InputError(f"The numbers cannot be written to {path!r}: {what}.")
 
