@@ -13,7 +13,7 @@ from audiostyle.study.explain import explain
 from audiostyle.study.measure import Difference, measure_stage
 from audiostyle.study.remade import is_off_by_levels, made_again, settings_of
 from audiostyle.study.stage_file import StageReader
-from audiostyle.study.stage_names import SOUND, STAGES, Stage
+from audiostyle.study.stage_names import ROLES, SOUND, STAGES, Stage
 
 __all__ = ["Comparison", "compare_files"]
 
@@ -126,7 +126,8 @@ def _difference(stage: Stage, readers: Readers, settings: Settings, scale: float
 def _allowed(stage: Stage, readers: Readers) -> float:
     """Return the tolerance of a stage, wider where a file has it, or the sound it is made of, in float32."""
     float64 = all(reader.attribute("float_type") == "float64" for reader in readers)
-    sources = [f"{stage.name.rpartition('/')[0]}/{kind}" for kind in SOUND]
+    role = stage.name.rpartition("/")[0]
+    sources = [f"{role}/{kind}" for kind in SOUND] if role in ROLES else []
     if stage.is_float64:
         sources.append(stage.name)
     return stage.allowed(float64, any(reader.is_float32(name) for reader in readers for name in sources))
