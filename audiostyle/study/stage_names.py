@@ -135,7 +135,8 @@ def _inversion_stages() -> list[Stage]:
         Stage("inversion/wave_0", "sample", "any scale", "relative", 1e-6, None, 1e-5),
         Stage("inversion/wave_1", "sample", "any scale", "relative", 1e-6, None, 1e-3),
         Stage("inversion/samples", "sample", "any scale", "none", 0.0),
-        Stage("inversion/spectral_error", "", "mean absolute difference of log10 spectrograms", "relative", 0.01),
+        # Changes of 2e-7 in the spectrogram alone, within its tolerance, make up to 3.6 %: chaos (T12).
+        Stage("inversion/spectral_error", "", "mean absolute difference of log10 spectrograms", "relative", 0.05),
     ]
 
 

@@ -85,7 +85,7 @@ TOLERANCES = {
     "gradient": ("relative", 5e-5),
     "inversion/spectrogram": ("largest", 1e-5),
     "inversion/wave_1": ("relative", 1e-6),
-    "inversion/spectral_error": ("relative", 0.01),
+    "inversion/spectral_error": ("relative", 0.05),
 }
 SHAPES = {1: (30,), 2: (5, 6), 4: (1, 3, 5, 6), 0: ()}
 
