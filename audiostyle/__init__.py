@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from audiostyle.study.evaluate import evaluate, measure
     from audiostyle.weights.load import Weights, load_weights
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"
 
 # Where each public name lives; it is imported when it is first used (PEP 562).
 _HOMES = {
