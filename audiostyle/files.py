@@ -84,8 +84,6 @@ def check_output(path: AnyPath, what: str, inputs: Iterable[AnyPath] = ()) -> No
     target = Path(os.fsdecode(path))
     folder = target.parent
     why = _not_replaceable(target)
-    if why is None and not folder.is_dir():
-        why = f"there is no folder {shown(folder)}; make it first"
     if why is None and not os.access(folder, os.W_OK):
         why = f"the folder {shown(folder)} is not writable; choose another"
     if why is None and os.path.realpath(target) in {os.path.realpath(os.fsdecode(one)) for one in inputs}:
@@ -115,7 +113,7 @@ def replacing(path: AnyPath, what: str) -> Iterator[Path]:
     Raises
     ------
     InputError
-        If `path` is a folder, a device or a link.
+        If there is no such folder, or `path` is a folder, a device or a link.
     RunError
         If the system refuses to write, in the block or afterwards.
     """
@@ -223,7 +221,7 @@ def _not_replaceable(target: Path) -> str | None:
     try:
         mode = os.lstat(target).st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return None if target.name else "it is a folder; name a file"
+        return None if target.parent.is_dir() else f"there is no folder {shown(target.parent)}; make it first"
     except (OSError, ValueError) as error:
         return reason(error)
     if stat.S_ISDIR(mode):

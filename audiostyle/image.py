@@ -50,6 +50,17 @@ def values_to_image(values: np.ndarray, settings: Settings) -> tuple[np.ndarray,
     ------
     InputError
         If all values are equal, or some are not finite.
+
+    Examples
+    --------
+    The maximum would be level 256, which a byte does not hold (T1):
+
+    >>> values = np.array([[-4.0, -2.0, 0.0]], dtype=np.float32)
+    >>> image, value_range = values_to_image(values, Settings())
+    >>> image.tolist(), value_range
+    ([[0, 128, 0]], (-4.0, 0.0))
+    >>> values_to_image(values, Settings(quantise_maximum="clip"))[0].tolist()
+    [[0, 128, 255]]
     """
     low, high = values.min(), values.max()
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
@@ -76,6 +87,11 @@ def image_to_tensor(image: np.ndarray, settings: Settings) -> np.ndarray:
     np.ndarray
         float32 of shape ``(1, 3, h, w)``: the same image three times, less the mean of blue, green
         and red.
+
+    Examples
+    --------
+    >>> image_to_tensor(np.full((1, 2), 128, np.uint8), Settings())[0, :, 0, 0].tolist()
+    [24.0, 11.0, 5.0]
     """
     if settings.representation == "spectrogram":
         image = rescale_image(image, settings)
@@ -100,6 +116,13 @@ def tensor_to_values(tensor: np.ndarray, value_ranges: Mapping[str, Range], sett
     np.ndarray
         ``(h, w)`` float32 for mel and mfcc.  For the spectrogram float64, enlarged by ``spec_zoom``,
         with exactly ``n_fft // 2`` frequencies.
+
+    Examples
+    --------
+    >>> tensor = image_to_tensor(np.array([[0, 64, 128]], np.uint8), Settings())
+    >>> ranges = {"content": (-4.0, 0.0), "style": (-3.0, 0.0)}
+    >>> tensor_to_values(tensor, ranges, Settings()).tolist()
+    [[-4.0, -3.0, -2.0]]
     """
     grey = np.clip(np.asarray(tensor)[0] + _BGR_MEANS, 0, _LEVELS - 1)
     channel = grey.mean(axis=0) if settings.output_channel == "mean" else grey[_CHANNELS[settings.output_channel]]

@@ -19,15 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from audiostyle.audio.clip import to_int16
 from audiostyle.audio.inversion import invert
 from audiostyle.audio.quality import spectral_convergence
-from audiostyle.audio.representation import unrepresent
+from audiostyle.audio.representation import values_to_spectrogram
 from audiostyle.image import tensor_to_values
 from audiostyle.network.start import start_theano
-from audiostyle.prepare import prepare_clip
-from audiostyle.presets import preset
-from audiostyle.settings import Settings
-from audiostyle.start_image import start_image
-from audiostyle.study.stages import choose_image
-from audiostyle.transfer import transfer
+from audiostyle.optimise import descend, start_image
+from audiostyle.pipeline import analyse
+from audiostyle.settings import Settings, preset
+from audiostyle.study.stage_recording import choose_image
 from audiostyle.weights.load import load_weights
 
 SPEC = {"representation": "spectrogram"}
@@ -169,9 +167,9 @@ class Clips:
     @lru_cache(maxsize=4)  # noqa: B019  one object, as long as the program
     def passed(self, settings):
         """The content's stages, and its quality after image and inversion: (stages, whole way, inversion alone)."""
-        content, style = (prepare_clip(path, settings) for path in (self.content, self.style))
+        content, style = (analyse(path, settings) for path in (self.content, self.style))
         ranges = {"content": content.value_range, "style": style.value_range}
-        log_spec = unrepresent(tensor_to_values(content.tensor, ranges, settings), settings)
+        log_spec = values_to_spectrogram(tensor_to_values(content.tensor, ranges, settings), settings)
         samples = invert(log_spec, settings)
         level = float(np.sqrt(np.mean(content.bandpassed**2)))
         sound = to_int16(samples, settings, level)
@@ -256,7 +254,7 @@ class Network:
     """Losses and gradient at a fixed image, and short descents, with the tensors of both clips."""
 
     def __init__(self, clips, weights):
-        self.tensors = [prepare_clip(path, Settings()).tensor for path in (clips.content, clips.style)]
+        self.tensors = [analyse(path, Settings()).tensor for path in (clips.content, clips.style)]
         self.weights = weights
 
     def objective(self, settings, columns=None):
@@ -273,7 +271,7 @@ class Network:
         """Loss after each round, evaluations, and the last image, with the first columns of both clips."""
         settings = dataclasses.replace(settings, iterations=ROUNDS + 1)
         objective = self.objective(settings, CROP)
-        return list(transfer(objective, start_image(objective.shape[2], CROP, settings), settings))
+        return list(descend(objective, start_image(objective.shape[2], CROP, settings), settings))
 
 
 def network_lines(network, only):

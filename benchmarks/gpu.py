@@ -34,8 +34,8 @@ LAYERS = 13
 
 def prepare(content, style, weights, target, duration):
     """Write the two network images, the start image, and the filters and biases of conv1_1 to conv5_1."""
-    from audiostyle.prepare import prepare_clip
-    from audiostyle.start_image import start_image
+    from audiostyle.optimise import start_image
+    from audiostyle.pipeline import analyse
     from audiostyle.weights.convert import converted
     from audiostyle.weights.load import inspect_weights, load_weights
 
@@ -44,7 +44,7 @@ def prepare(content, style, weights, target, duration):
     else:
         arrays = converted(inspect_weights(Path(weights), SETTINGS)).arrays
     settings = dataclasses.replace(SETTINGS, duration=duration)
-    first, second = (prepare_clip(path, settings).tensor for path in (content, style))
+    first, second = (analyse(path, settings).tensor for path in (content, style))
     named = {f"{'Wb'[i % 2]}{i // 2 + 1}": array for i, array in enumerate(arrays[: 2 * LAYERS])}
     np.savez_compressed(target, content=first, style=second, image=start_image(*first.shape[2:], SETTINGS), **named)
 
@@ -67,7 +67,6 @@ def run(problem, device, folder, rounds, repeat):
     before = gpu_memory()
     backend = start_theano(device)
     from audiostyle.network.objective import Objective
-    from audiostyle.transfer import transfer
 
     folder.mkdir(parents=True, exist_ok=True)
     given = np.load(problem)
@@ -88,9 +87,11 @@ def run(problem, device, folder, rounds, repeat):
     after = gpu_memory()
     totals, descent = [], []
     start = time.perf_counter()
+    from audiostyle.optimise import descend
+
     settings = dataclasses.replace(SETTINGS, iterations=rounds + 1)  # D5: one less is run
     if rounds:
-        for finished in transfer(
+        for finished in descend(
             objective, image, settings, lambda evaluation: totals.append([evaluation.total, *evaluation.parts.values()])
         ):
             descent.append(
@@ -129,7 +130,7 @@ def run(problem, device, folder, rounds, repeat):
 
 def first_evaluations(objective, image):
     """Total and parts of the first evaluations of a round that is then given up."""
-    from audiostyle.transfer import run_round
+    from audiostyle.optimise import run_round
 
     class Enough(Exception):
         pass

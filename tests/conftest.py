@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from audiostyle.network.blas_kernels import choose_blas_kernels
+from audiostyle.network.blas import choose_blas_kernels
 
 choose_blas_kernels(authors=True)
 

@@ -14,8 +14,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from audiostyle.network.start import start_theano
+from audiostyle.optimise import run_round
 from audiostyle.settings import Settings
-from audiostyle.transfer import run_round
 
 SHAPE = (1, 3, 32, 48)
 SETTINGS = Settings(rowac=True, colac=True, ac_layers=("input", "conv2_1"), max_evaluations=8)

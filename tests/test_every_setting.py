@@ -17,15 +17,14 @@ from scipy.io import wavfile
 
 from audiostyle.audio.clip import to_int16
 from audiostyle.audio.inversion import invert
-from audiostyle.audio.representation import unrepresent
+from audiostyle.audio.representation import values_to_spectrogram
 from audiostyle.errors import InputError
 from audiostyle.image import tensor_to_values
-from audiostyle.network.device import resolve_device
+from audiostyle.network.gpu.device import resolve_device
 from audiostyle.network.start import start_theano
-from audiostyle.prepare import prepare_clip
+from audiostyle.optimise import descend, start_image
+from audiostyle.pipeline import analyse
 from audiostyle.settings import Settings
-from audiostyle.start_image import start_image
-from audiostyle.transfer import transfer
 
 start_theano()
 
@@ -144,8 +143,8 @@ def clips(tmp_path_factory):
 @lru_cache(maxsize=8)
 def sound_stages(folder, settings):
     """Everything that is not the network, stage by stage."""
-    content = prepare_clip(folder / "content.wav", settings, settings.offset_content)
-    style = prepare_clip(folder / "style.wav", settings, settings.offset_style)
+    content = analyse(folder / "content.wav", settings, settings.offset_content)
+    style = analyse(folder / "style.wav", settings, settings.offset_style)
     stages = {
         name: [getattr(clip, name) for clip in (content, style)]
         for name in ("samples", "bandpassed", "spectrogram", "values", "image", "tensor")
@@ -153,7 +152,7 @@ def sound_stages(folder, settings):
     noise = np.random.RandomState(3).uniform(-128, 128, content.tensor.shape).astype(np.float32)
     ranges = {"content": content.value_range, "style": style.value_range}
     stages["values back"] = [tensor_to_values(noise, ranges, settings)]
-    stages["spectrogram back"] = [unrepresent(tensor_to_values(content.tensor, ranges, settings), settings)]
+    stages["spectrogram back"] = [values_to_spectrogram(tensor_to_values(content.tensor, ranges, settings), settings)]
     waves = []
     samples = invert(
         stages["spectrogram back"][0], settings, trace=lambda index, wave, slides: waves.append(wave.copy())
@@ -217,7 +216,7 @@ def descent(settings):
         return {"valley": value}, value, 2 * steepness * image + 3 * np.cos(40 * image)
 
     start = np.random.RandomState(1).uniform(-2, 2, (1, 3, 1, 4))
-    return [(one.evaluations, one.image.tobytes()) for one in transfer(valley, start, settings)]
+    return [(one.evaluations, one.image.tobytes()) for one in descend(valley, start, settings)]
 
 
 @pytest.mark.parametrize("name", OF_DESCENT)

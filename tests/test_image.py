@@ -10,12 +10,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
 
-from audiostyle.audio.representation import represent, unrepresent
+from audiostyle.audio.representation import spectrogram_to_values, values_to_spectrogram
 from audiostyle.audio.spectrogram import log_spectrogram
 from audiostyle.errors import InputError
 from audiostyle.image import image_to_tensor, rescale_image, tensor_to_values, values_to_image
-from audiostyle.presets import preset
-from audiostyle.settings import Settings
+from audiostyle.settings import Settings, preset
 
 Golden = Callable[[str], Mapping[str, np.ndarray]]
 MEAN_BGR = (104, 117, 123)
@@ -36,7 +35,7 @@ def spread(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
 def test_golden_images(golden: Golden, clip: str, mode: str, representation: str) -> None:
     recorded, settings = golden("images.npz"), Settings(representation=representation)
     log_spec = log_spectrogram(golden("audio.npz")[f"{clip}_pre"], settings)
-    image, (low, high) = values_to_image(represent(log_spec, settings), settings)
+    image, (low, high) = values_to_image(spectrogram_to_values(log_spec, settings), settings)
     assert image.dtype == np.uint8
     np.testing.assert_array_equal(image, recorded[f"{clip}_image_{mode}"])
     np.testing.assert_allclose([high, low], recorded[f"{clip}_max_min_{mode}"], rtol=0, atol=1e-12)
@@ -60,7 +59,7 @@ def test_golden_images(golden: Golden, clip: str, mode: str, representation: str
 )
 def test_golden_maximum_becomes_black(golden: Golden, clip: str, mode: str, place: tuple[int, int]) -> None:
     settings = Settings(representation="mel" if mode == "mel" else "spectrogram")
-    values = represent(log_spectrogram(golden("audio.npz")[f"{clip}_pre"], settings), settings)
+    values = spectrogram_to_values(log_spectrogram(golden("audio.npz")[f"{clip}_pre"], settings), settings)
     assert np.unravel_index(values.argmax(), values.shape) == place
     assert values_to_image(values, settings)[0][place] == 0
     corrected = dataclasses.replace(settings, quantise_maximum="clip")
@@ -73,7 +72,7 @@ def test_golden_way_back(golden: Golden) -> None:
     values = tensor_to_values(tensors["content_tensor_mel"], {"content": (low, high)}, Settings())
     assert values.dtype == np.float32
     np.testing.assert_array_equal(values, recorded["melSpecOut"])
-    np.testing.assert_allclose(unrepresent(values, Settings()), recorded["specOut"], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(values_to_spectrogram(values, Settings()), recorded["specOut"], rtol=0, atol=1e-5)
     high, low = tensors["content_max_min_spec"]
     values = tensor_to_values(tensors["content_tensor_spec"], {"content": (low, high)}, SPEC)
     assert values.dtype == np.float64
@@ -255,7 +254,7 @@ def test_corrected_preset_round_trip_is_near(representation: str) -> None:
     settings = dataclasses.replace(preset("corrected"), representation=representation, duration=1.0)
     time = np.arange(22050) / 22050
     sound = np.sin(2 * np.pi * 300 * time) + np.sin(2 * np.pi * (900 + 50 * time) * time)
-    values = represent(log_spectrogram(sound, settings), settings)
+    values = spectrogram_to_values(log_spectrogram(sound, settings), settings)
     image, value_range = values_to_image(values, settings)
     again = tensor_to_values(image_to_tensor(image, settings), {"content": value_range, "style": value_range}, settings)
     error = np.abs(again[: len(values), : values.shape[1]] - values[: len(again), : again.shape[1]])

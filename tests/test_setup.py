@@ -235,7 +235,7 @@ def imported(*arguments, watched=HEAVY):
 
 
 def test_import_is_light():
-    assert imported("-c", "import audiostyle, audiostyle.settings, audiostyle.transfer") == []
+    assert imported("-c", "import audiostyle, audiostyle.settings, audiostyle.optimise") == []
     assert imported("-c", "import h5py") == ["h5py"], "the check is blind"
 
 

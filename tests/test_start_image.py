@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from audiostyle.optimise import start_image
 from audiostyle.settings import Settings
-from audiostyle.start_image import start_image
 
 
 def test_released_start_is_the_authors(golden):

@@ -7,7 +7,7 @@ pitch class lies: it sounds in every octave, most in the middle ones (librosa's 
 
 import numpy as np
 
-from audiostyle.audio.spectrogram import check_columns, lengthened, shortened
+from audiostyle.audio.mel import check_columns, lengthened, n_columns, shortened
 from audiostyle.errors import InputError
 from audiostyle.settings import Settings
 
@@ -18,7 +18,13 @@ CLASSES = 12
 
 
 def band_height(settings: Settings) -> int:
-    """Return how many equal rows each pitch class gets: VGG-19 halves the height four times, and 12 are too few."""
+    """Return how many equal rows each pitch class gets: VGG-19 halves the height four times, and 12 are too few.
+
+    Examples
+    --------
+    >>> band_height(Settings())
+    8
+    """
     return max(1, settings.n_mels // CLASSES)
 
 
@@ -42,7 +48,7 @@ def to_chroma(log_spec: np.ndarray, settings: Settings) -> np.ndarray:
     InputError
         If no column is left, or nothing is above the floor.
     """
-    check_columns(len(log_spec), settings)
+    check_columns(n_columns(len(log_spec), settings))
     # A floor is no sound: summed over hundreds of frequencies it would be one.
     magnitudes = np.where(log_spec > settings.log_floor, 10.0 ** np.asarray(log_spec, dtype=np.float64), 0)
     chroma = _filters(settings) @ magnitudes.T

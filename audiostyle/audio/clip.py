@@ -4,17 +4,16 @@ Loading is the one place where a file from outside enters, so everything that ca
 a file is found here and said in one sentence.
 """
 
-import contextlib
 import math
 import os
 import stat
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from audiostyle.errors import InputError, RunError
+from audiostyle.files import replacing, shown
 from audiostyle.settings import Settings
 
 __all__ = ["bandpass", "load_clip", "to_int16", "write_wav"]
@@ -54,7 +53,7 @@ def load_clip(path: str | os.PathLike[str], settings: Settings, offset: float = 
         If the file is missing, unreadable, no regular file, no sound, empty, too short, silent, or
         holds numbers that are not finite.
     """
-    name = _shown(path)
+    name = shown(path)
     _check_file(path, name)
     if not (math.isfinite(offset) and offset >= 0):
         raise InputError(f"The offset into {name} is {offset!r}, but it must be a finite number of seconds, 0 or more.")
@@ -124,6 +123,15 @@ def to_int16(samples: np.ndarray, settings: Settings, level: float | None = None
     ------
     RunError
         If the samples are silent or not finite.
+
+    Examples
+    --------
+    The largest sample becomes full scale, and as a positive one wraps round in the released code (T13):
+
+    >>> to_int16(np.array([0.0, 0.25, -0.5]), Settings()).tolist()
+    [0, 16384, -32768]
+    >>> to_int16(np.array([0.0, 0.25, 0.5]), Settings()).tolist()
+    [0, 16384, -32768]
     """
     samples = np.asarray(samples, dtype=np.float64)
     peak = np.abs(samples).max(initial=0.0)
@@ -169,30 +177,8 @@ def write_wav(
     from scipy.io import wavfile
 
     values = to_int16(samples, settings, level)
-    target = os.fsdecode(path)
-    name = _shown(path)
-    if os.path.isdir(target):
-        raise InputError(f"The sound cannot be written to {name}: it is a folder; name a file.")
-    folder = os.path.dirname(target) or "."
-    if not os.path.isdir(folder):
-        raise InputError(f"The sound cannot be written to {name}: there is no folder {_shown(folder)}; make it first.")
-    beside = os.path.join(folder, f".{uuid.uuid4().hex}.part")
-    try:
-        with open(beside, "xb") as file:
-            wavfile.write(file, settings.sample_rate, values)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, target)
-    except OSError as error:
-        raise RunError(f"The sound cannot be written to {name}: {error.strerror or error}.") from None
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
-
-
-def _shown(path: str | bytes | os.PathLike[Any]) -> str:
-    """Quote a file name so that newlines, terminal codes and undecodable bytes stay visible."""
-    return repr(os.fsdecode(path))
+    with replacing(path, "The sound") as part:
+        wavfile.write(part, settings.sample_rate, values)
 
 
 def _check_file(path: str | os.PathLike[str], name: str) -> None:

@@ -6,7 +6,8 @@ Its columns are those of the mel picture, so that all else in the pipeline stays
 
 import numpy as np
 
-from audiostyle.audio.spectrogram import check_columns, lengthened, n_frames, shortened
+from audiostyle.audio.mel import check_columns, lengthened, n_columns, shortened
+from audiostyle.audio.spectrogram import n_frames
 from audiostyle.errors import InputError
 from audiostyle.settings import Settings
 
@@ -25,6 +26,12 @@ def cqt_frequencies(settings: Settings) -> np.ndarray:
     ------
     InputError
         If there is no room for one octave.
+
+    Examples
+    --------
+    >>> frequencies = cqt_frequencies(Settings())
+    >>> len(frequencies), round(float(frequencies[12]), 2)  # an octave above the lowest
+    (84, 130.81)
     """
     # librosa halves the sample rate octave by octave and needs a little room above the highest row.
     octaves = int(np.floor(np.log2(0.49 * settings.sample_rate / LOWEST)))
@@ -61,7 +68,7 @@ def to_cqt(samples: np.ndarray, settings: Settings) -> np.ndarray:
 
     frequencies, hop = cqt_frequencies(settings), settings.hop_length
     count = n_frames(len(samples), settings)
-    check_columns(count, settings)
+    check_columns(n_columns(count, settings))
     octaves = len(frequencies) // ROWS_PER_OCTAVE
     if hop % 2 ** (octaves - 1):
         raise InputError(

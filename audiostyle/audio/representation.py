@@ -1,14 +1,24 @@
-"""The picture of a sound: what of the log spectrogram becomes the network's image, and back."""
+"""The image of a sound: what of the log spectrogram becomes the network's image, and back.
+
+The paper's images are mel and the spectrogram itself; ``mfcc`` is what its text speaks of (D1), ``cqt``
+and ``chroma`` are what it leaves open (sections 4.3 and 5).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from audiostyle.audio.spectrogram import from_mel, to_mel
+from audiostyle.audio.chroma import CLASSES, band_height, from_chroma, to_chroma
+from audiostyle.audio.constantq import cqt_frequencies, from_cqt, to_cqt
+from audiostyle.audio.mel import check_columns, from_mel, n_columns, to_mel
+from audiostyle.audio.spectrogram import n_frames
 from audiostyle.settings import Settings
 
-__all__ = ["represent", "unrepresent"]
+__all__ = ["image_shape", "spectrogram_to_values", "values_to_spectrogram"]
 
 
-def represent(log_spec: np.ndarray, settings: Settings, samples: np.ndarray | None = None) -> np.ndarray:
+def spectrogram_to_values(log_spec: np.ndarray, settings: Settings, samples: np.ndarray | None = None) -> np.ndarray:
     """Turn a log spectrogram into the values of the network's image.
 
     Parameters
@@ -17,9 +27,8 @@ def represent(log_spec: np.ndarray, settings: Settings, samples: np.ndarray | No
         Log spectrogram of shape ``(n_frames, n_bins)``.
     settings : Settings
         ``representation``: ``mel``; ``spectrogram``, the log spectrogram itself; ``mfcc``, the
-        orthonormal DCT-II of the mel spectrogram along its mel axis, which the paper's text speaks
-        of and the released code leaves out (D1), with all n_mels coefficients, so that the way back
-        loses nothing; ``cqt`` and ``chroma``, which the paper leaves open (section 4.3).
+        orthonormal DCT-II of the mel spectrogram along its mel axis, with all n_mels coefficients, so
+        that the way back loses nothing (D1); ``cqt``; ``chroma``.
     samples : np.ndarray, optional
         Samples of shape ``(n_samples,)`` that the spectrogram was made of, for ``cqt``.
 
@@ -29,28 +38,11 @@ def represent(log_spec: np.ndarray, settings: Settings, samples: np.ndarray | No
         ``(n_rows, n_columns)`` float32, of ``n_mels`` rows for mel and mfcc.  For the spectrogram
         float64 ``(n_frames, n_bins)``, or its transpose with ``spec_orientation="time_columns"`` (D7).
     """
-    if settings.representation == "spectrogram":
-        return log_spec.T if settings.spec_orientation == "time_columns" else log_spec
-    if settings.representation == "cqt":
-        from audiostyle.audio.constantq import to_cqt
-
-        if samples is None:
-            raise ValueError("a constant-Q picture is made of samples")
-        return to_cqt(samples, settings)
-    if settings.representation == "chroma":
-        from audiostyle.audio.chroma import to_chroma
-
-        return to_chroma(log_spec, settings)
-    mel = to_mel(log_spec, settings)
-    if settings.representation == "mel":
-        return mel
-    import scipy.fft
-
-    return scipy.fft.dct(mel, type=2, norm="ortho", axis=0)
+    return _REPRESENTATIONS[settings.representation].forwards(log_spec, settings, samples)
 
 
-def unrepresent(values: np.ndarray, settings: Settings) -> np.ndarray:
-    """Turn values as :func:`represent` gives them back into a log spectrogram.
+def values_to_spectrogram(values: np.ndarray, settings: Settings) -> np.ndarray:
+    """Turn values as :func:`spectrogram_to_values` gives them back into a log spectrogram.
 
     Parameters
     ----------
@@ -64,18 +56,71 @@ def unrepresent(values: np.ndarray, settings: Settings) -> np.ndarray:
     np.ndarray
         Log spectrogram of shape ``(n_frames, n_bins)``.
     """
-    if settings.representation == "spectrogram":
-        return values.T if settings.spec_orientation == "time_columns" else values
-    if settings.representation == "cqt":
-        from audiostyle.audio.constantq import from_cqt
+    return _REPRESENTATIONS[settings.representation].backwards(values, settings)
 
-        return from_cqt(values, settings)
-    if settings.representation == "chroma":
-        from audiostyle.audio.chroma import from_chroma
 
-        return from_chroma(values, settings)
-    if settings.representation == "mfcc":
-        import scipy.fft
+def image_shape(settings: Settings) -> tuple[int, int]:
+    """Return the ``(height, width)`` of the network's image that these settings lead to.
 
-        values = scipy.fft.idct(values, type=2, norm="ortho", axis=0)
-    return from_mel(values, settings)
+    Raises
+    ------
+    InputError
+        If the duration is too short for any image.
+
+    Examples
+    --------
+    >>> image_shape(Settings())
+    (96, 854)
+    >>> image_shape(Settings(representation="spectrogram"))
+    (856, 512)
+    """
+    frames = n_frames(round(settings.duration * settings.sample_rate), settings)
+    height = _REPRESENTATIONS[settings.representation].height
+    if height is not None:
+        columns = n_columns(frames, settings)
+        check_columns(columns)
+        return height(settings), columns
+    along, across = (settings.spec_zoom,) * 2 if settings.spec_zoom_axes == "both" else (settings.spec_zoom**2, 1)
+    shape = round(frames / along), round(settings.n_fft // 2 / across)
+    check_columns(shape[0])
+    return shape if settings.spec_orientation == "time_rows" else shape[::-1]
+
+
+def _turned(log_spec: np.ndarray, settings: Settings) -> np.ndarray:
+    return log_spec.T if settings.spec_orientation == "time_columns" else log_spec
+
+
+def _to_mfcc(log_spec: np.ndarray, settings: Settings) -> np.ndarray:
+    import scipy.fft
+
+    return scipy.fft.dct(to_mel(log_spec, settings), type=2, norm="ortho", axis=0)
+
+
+def _from_mfcc(values: np.ndarray, settings: Settings) -> np.ndarray:
+    import scipy.fft
+
+    return from_mel(scipy.fft.idct(values, type=2, norm="ortho", axis=0), settings)
+
+
+def _to_cqt(log_spec: np.ndarray, settings: Settings, samples: np.ndarray | None) -> np.ndarray:
+    if samples is None:
+        raise ValueError("a constant-Q image is made of samples")
+    return to_cqt(samples, settings)
+
+
+class _Representation(NamedTuple):
+    forwards: Callable[[np.ndarray, Settings, np.ndarray | None], np.ndarray]
+    backwards: Callable[[np.ndarray, Settings], np.ndarray]
+    height: Callable[[Settings], int] | None
+
+
+_REPRESENTATIONS = {
+    "mel": _Representation(lambda spec, settings, _: to_mel(spec, settings), from_mel, lambda s: s.n_mels),
+    "mfcc": _Representation(lambda spec, settings, _: _to_mfcc(spec, settings), _from_mfcc, lambda s: s.n_mels),
+    "cqt": _Representation(_to_cqt, from_cqt, lambda s: len(cqt_frequencies(s))),
+    "chroma": _Representation(
+        lambda spec, settings, _: to_chroma(spec, settings), from_chroma, lambda s: CLASSES * band_height(s)
+    ),
+    # Its size is that of the spectrogram, shrunk on one axis or both.
+    "spectrogram": _Representation(lambda spec, settings, _: _turned(spec, settings), _turned, None),
+}

@@ -22,10 +22,10 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, print the table and the verdict."""
-    from audiostyle.study.compare import HEADER, compare_files, render
-    from audiostyle.study.isolation import isolated
+    from audiostyle.isolation import isolated
+    from audiostyle.study.stage_comparison import HEADER, compare_files, render
 
-    comparison = isolated(compare_files, (args.first, args.second))
+    comparison = isolated(compare_files, args.first, args.second, files=(args.first, args.second))
     print("\n".join([HEADER, *map(render, comparison.differences)]))
     for path, names in ((args.first, comparison.only_first), (args.second, comparison.only_second)):
         if names:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from audiostyle.network.device import Finding, device_findings, resolve_device
+from audiostyle.network.gpu.device import Finding, device_findings, resolve_device
 
 __all__ = ["add_parser", "examine"]
 
@@ -53,33 +53,32 @@ def examine(name: str) -> Iterator[Finding]:
     InputError
         If there is no such device.
     """
-    from audiostyle.doctor.blas import blas_findings
+    from audiostyle.doctor.blas_speed import blas_findings
     from audiostyle.doctor.software import software_findings
-    from audiostyle.network.start import user_flag
 
     device = resolve_device(name)
     meaning = f"{device}, which auto stands for here" if name == "auto" else device
     yield Finding("asked for", "ok", meaning)
     broken = False
-    for findings in (software_findings(), blas_findings(), _devices(device, user_flag("dnn.enabled") or "False")):
+    for findings in (software_findings(), blas_findings(), _devices(device)):
         for finding in findings:
             broken |= finding.state == "problem"
             yield finding
     if broken:
         yield Finding("trial", "note", f"not made: nothing can run on {device} before the problems are mended")
     else:
-        from audiostyle.doctor.trial import trial_finding
+        from audiostyle.network.gpu.trial import trial_finding
 
         yield trial_finding(device)
 
 
-def _devices(asked: str, cudnn: str) -> Iterator[Finding]:
+def _devices(asked: str) -> Iterator[Finding]:
     """Look at CUDA and OpenCL; what is missing for a device that was not asked for is only a note."""
     seen: set[str] = set()
     for device in ("cuda", "opencl0:0"):
         kind = device[:4]
         wanted = asked.startswith(kind)
-        for finding in device_findings(asked if wanted else device, cudnn if wanted else "False"):
+        for finding in device_findings(asked if wanted else device):
             if finding.subject in seen:
                 continue
             seen.add(finding.subject)

@@ -11,7 +11,7 @@ __all__ = ["add_parser", "run"]
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand and its options."""
-    from audiostyle.presets import PRESETS
+    from audiostyle.settings import PRESETS
 
     parser = subparsers.add_parser(
         "evaluate",
@@ -46,9 +46,10 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write the files."""
     from audiostyle.errors import InputError
-    from audiostyle.presets import preset
-    from audiostyle.study.evaluate.files import evaluate_files
-    from audiostyle.study.evaluate.report import as_csv, as_json, as_table, check_writable, write_whole
+    from audiostyle.files import check_output, write_bytes
+    from audiostyle.settings import preset
+    from audiostyle.study.evaluate.measured_files import evaluate_files
+    from audiostyle.study.evaluate.tables import as_csv, as_json, as_table
 
     chosen: dict[str, str] = {}
     for assignment in args.assignments:
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     settings = preset(args.preset).with_text(chosen)
     targets = [path for path in (args.json, args.csv) if path is not None]
     for path in targets:
-        check_writable(path, [args.content, args.style, *args.outputs])
+        check_output(path, "The numbers", [args.content, args.style, *args.outputs])
     if len({os.path.realpath(path) for path in targets}) < len(targets):
         raise InputError(f"--json and --csv both name {args.json!r}; give two files.")
     evaluation = evaluate_files(
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     # Files first: a reader of the table that goes away must not cost them.
     for path, text in ((args.json, as_json), (args.csv, as_csv)):
         if path is not None:
-            write_whole(path, text(evaluation))
+            write_bytes(path, text(evaluation).encode("utf-8", "surrogateescape"), "The numbers")
     print(as_table(evaluation, shutil.get_terminal_size((120, 24)).columns))
     return 0
 

@@ -11,7 +11,7 @@ from audiostyle.command.options import Parser
 from audiostyle.command.terminal import open_streams, silence, tell
 from audiostyle.errors import AudioStyleError
 from audiostyle.files import reason
-from audiostyle.network.blas_kernels import choose_blas_kernels
+from audiostyle.network.blas import choose_blas_kernels
 
 __all__ = ["main"]
 

@@ -9,8 +9,7 @@ import dataclasses
 from typing import Any, NoReturn
 
 from audiostyle.errors import InputError
-from audiostyle.presets import PRESETS, preset
-from audiostyle.settings import Settings, describe_settings
+from audiostyle.settings import PRESETS, Settings, describe_settings, preset
 
 __all__ = ["Parser", "add_setting_options", "settings_from"]
 

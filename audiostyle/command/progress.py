@@ -9,7 +9,7 @@ from audiostyle.run.request import Reporter
 from audiostyle.settings import Settings
 
 if TYPE_CHECKING:
-    from audiostyle.records import Evaluation, Round
+    from audiostyle.optimise import Evaluation, Round
 
 __all__ = ["ProgressReporter", "QuietReporter", "duration_text"]
 

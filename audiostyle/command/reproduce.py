@@ -30,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
         help="the paper's four experiments, its figures, and a report with numbers",
         description="Run the paper's four experiments (3a spectrogram, 3b mel, 3c with row autocorrelation, 3d with "
         "row and column autocorrelation), draw its Figures 1 to 4, measure everything, and write results.json and the "
-        "page report.html. What is finished in FOLDER is not run again, what was interrupted is gone on with.",
+        "page report.html. What is finished in FOLDER is not run again, what was interrupted is resumed.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=textwrap.dedent(
             """\
@@ -79,8 +79,8 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--demo makes its own clips, so --content and --style cannot be given with it.")
 
     from audiostyle.command.interrupt import graceful_signals
-    from audiostyle.study.reproduce.experiments import Plan, build_sharing, finished_run, run_experiment
-    from audiostyle.study.reproduce.finish import prepare_folder, write_reproduction, write_stage_file
+    from audiostyle.study.reproduce.experiments import Plan, finished_run, run_experiment
+    from audiostyle.study.reproduce.write_up import prepare_folder, write_reproduction, write_stage_file
     from audiostyle.weights.find import find_weights
 
     with graceful_signals():
@@ -96,13 +96,12 @@ def run(args: argparse.Namespace) -> int:
         plan = Plan(*clips, weights, args.output, settings, tuple(sys.argv))
         # A run of something else in one of the folders is found before hours are spent on another.
         done = [name for name in names if finished_run(plan, name) is not None]
-        build = build_sharing()
         for name in names:
             if name in done:
                 _say(args, f"{name} is finished; it is not run again.")
                 continue
             _say(args, f"\nExperiment {name}")
-            status = _run_one(args, functools.partial(run_experiment, plan, name, build=build))
+            status = _run_one(args, functools.partial(run_experiment, plan, name))
             if status:
                 return status
         if args.stages:
@@ -146,7 +145,7 @@ def _settings(args: argparse.Namespace) -> Any:
     """Return the settings of 3b, of which the others are made."""
     if args.spec or args.rowac or args.colac:
         raise InputError("The experiments decide about --spec, --rowac and --colac themselves; choose some by --only.")
-    from audiostyle.presets import preset
+    from audiostyle.settings import preset
 
     base = preset(args.preset or "released")
     if args.quick:

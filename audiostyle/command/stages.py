@@ -46,17 +46,17 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compute the stages, write them, say so."""
-    from audiostyle.network.blas_kernels import choose_blas_kernels
+    from audiostyle.network.blas import choose_blas_kernels
 
     choose_blas_kernels(authors=True)
-    from audiostyle.study.stage_file import check_output
-    from audiostyle.study.stages import Point, choose_image, write_stages
+    from audiostyle.files import check_output
+    from audiostyle.study.stage_recording import Point, choose_image, write_stages
     from audiostyle.weights.load import RANDOM, load_weights
 
     settings = settings_from(args)
     weights_file = args.weights if args.weights and args.weights != RANDOM else None
     inputs = [args.content, args.style, weights_file, args.image]
-    check_output(args.output, [path for path in inputs if path is not None])
+    check_output(args.output, "The stages", [path for path in inputs if path is not None])
     point = None
     if args.weights is not None:
         image, origin = choose_image(args.image, _seed(args.image_seed), settings)

@@ -13,6 +13,7 @@ import numpy as np
 
 from audiostyle.demo import instruments
 from audiostyle.errors import InputError
+from audiostyle.files import replacing
 
 __all__ = ["TEMPI", "make_clip", "write_clips"]
 
@@ -102,16 +103,11 @@ def write_clips(folder: Path, seconds: float) -> tuple[Path, Path]:
 
 
 def _write_wav(path: Path, samples: np.ndarray, sample_rate: int = 22050) -> None:
-    beside = path.with_name(path.name + ".part")
-    with beside.open("wb") as file:
-        with wave.open(file, "wb") as wav:
-            wav.setnchannels(1)
-            wav.setsampwidth(2)
-            wav.setframerate(sample_rate)
-            wav.writeframes(np.round(samples * 32767).astype("<i2").tobytes())
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    with replacing(path, "The synthetic clip") as part, wave.open(os.fspath(part), "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(sample_rate)
+        wav.writeframes(np.round(samples * 32767).astype("<i2").tobytes())
 
 
 def _play_rock(tape: _Tape) -> None:

@@ -10,9 +10,10 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
+from audiostyle.cache import cache_folder
 from audiostyle.errors import AudioStyleError
-from audiostyle.network.device import Finding
-from audiostyle.network.start import cache_folder, user_flag
+from audiostyle.network.gpu.device import Finding
+from audiostyle.network.start import user_flag
 
 __all__ = ["software_findings"]
 

@@ -10,11 +10,11 @@ from audiostyle.network.onednn import available, onednn_mode, set_threads
 from audiostyle.network.start import thread_count
 from audiostyle.settings import Settings
 
-__all__ = ["Convolution", "choose_convolution"]
+__all__ = ["ConvolutionChoice", "choose_convolution"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Convolution:
+class ConvolutionChoice:
     """A choice, and how to compile for it.
 
     Attributes
@@ -31,7 +31,7 @@ class Convolution:
     mode: Any
 
 
-def choose_convolution(settings: Settings) -> Convolution:
+def choose_convolution(settings: Settings) -> ConvolutionChoice:
     """Return the convolution that settings ask for on the device that Theano was started with.
 
     Raises
@@ -40,13 +40,13 @@ def choose_convolution(settings: Settings) -> Convolution:
         If oneDNN is asked for and cannot be used.
     """
     if theano.config.device != "cpu":
-        return Convolution("gpucorrmm", f"Theano GpuCorrMM on {theano.config.device}", None)
+        return ConvolutionChoice("gpucorrmm", f"Theano GpuCorrMM on {theano.config.device}", None)
     if settings.convolution == "corrmm":
-        return Convolution("corrmm", "Theano CorrMM, as asked", None)
+        return ConvolutionChoice("corrmm", "Theano CorrMM, as asked", None)
     works, how = (False, "it has no float64") if settings.float_type == "float64" else available()
     if works:
         set_threads(thread_count(settings.threads))
-        return Convolution("onednn", how, onednn_mode())
+        return ConvolutionChoice("onednn", how, onednn_mode())
     if settings.convolution == "onednn":
         raise InputError(f"The convolution onednn was asked for, but {how}; --convolution auto or corrmm works.")
-    return Convolution("corrmm", f"Theano CorrMM instead of oneDNN: {how}", None)
+    return ConvolutionChoice("corrmm", f"Theano CorrMM instead of oneDNN: {how}", None)

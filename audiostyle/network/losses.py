@@ -33,10 +33,18 @@ def content_loss(activation: Any, target: Any) -> Any:
 
 
 def gram_matrix(activation: Any, shape: Shape) -> Any:
-    """Products of all pairs of channels, summed over positions, ``(channels, channels)``."""
+    """Products of all pairs of channels, summed over positions, ``(channels, channels)``.
+
+    Examples
+    --------
+    >>> activation = np.array([[[[1.0, 2.0]], [[3.0, 4.0]]]])
+    >>> gram_matrix(activation, activation.shape)
+    array([[ 5., 11.],
+           [11., 25.]])
+    """
     _, channels, height, width = shape
     matrix = activation.reshape((channels, height * width))
-    return T.dot(matrix, matrix.T)
+    return matrix.dot(matrix.T)
 
 
 def style_loss(activation: Any, target: Any, shape: Shape) -> Any:

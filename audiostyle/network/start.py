@@ -3,43 +3,30 @@
 Theano reads its flags when it is first imported, so everything it needs is decided here, before that:
 the device, a BLAS to link to, the compile cache.  Flags that the user has set, in ``THEANO_FLAGS`` or
 in a ``.theanorc``, win; only a BLAS that cannot be linked is replaced, because without one Theano
-falls back to loops a hundred times slower.  Two names that Lasagne 0.1 expects of an older Theano and
-an older Python are put back as well.
+falls back to loops a hundred times slower.
 """
 
 import configparser
 import contextlib
 import dataclasses
-import hashlib
 import importlib
-import inspect
 import logging
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 import sysconfig
-import tempfile
-import types
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from audiostyle.cache import cache_folder
 from audiostyle.errors import InputError, RunError
-from audiostyle.network.device import check_device, resolve_device
+from audiostyle.network.blas import bundled_blas, links
+from audiostyle.network.compat.lasagne_names import put_back_lasagne_names
+from audiostyle.network.gpu.device import check_device, resolve_device
 
-__all__ = [
-    "Backend",
-    "bundled_blas",
-    "cache_folder",
-    "check_compiler",
-    "links",
-    "start_theano",
-    "thread_count",
-    "user_flag",
-]
+__all__ = ["Backend", "check_compiler", "start_theano", "thread_count", "user_flag"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,26 +49,6 @@ class Backend:
     blas: str
     threads: int
     compile_cache: str
-
-
-def cache_folder() -> Path:
-    """Return a writable folder for what can be made again, such as compiled functions.
-
-    ``$XDG_CACHE_HOME/audiostyle`` or ``~/.cache/audiostyle``; where neither can be written (a
-    read-only container), a folder of this user in the system's temporary folder.
-    """
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    for folder in (Path(home) / "audiostyle", _private_temporary_folder()):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(folder, os.W_OK | os.X_OK):
-            return folder
-    raise RunError(
-        f"No folder for compiled functions can be written: {home} and {tempfile.gettempdir()} were tried; make one "
-        "of them writable, or name a writable folder in XDG_CACHE_HOME."
-    )
 
 
 def user_flag(name: str) -> str | None:
@@ -116,11 +83,11 @@ def start_theano(device: str = "cpu", threads: int = 0) -> Backend:
 
     device = resolve_device(device)
     if "theano" not in sys.modules:
-        check_device(device, cudnn=_user_flags().get("dnn.enabled", "False"))
+        check_device(device)
         check_compiler()
         with _environment("THEANO_FLAGS", _flags(device)):
             _import_theano(device)
-    _put_back_names()
+    put_back_lasagne_names()
     import theano
 
     if (theano.config.device == "cpu") != (device == "cpu"):
@@ -187,56 +154,6 @@ def _user_flags() -> dict[str, str]:
     return flags
 
 
-def bundled_blas() -> str:
-    """Return linker flags for the 32-bit-integer OpenBLAS inside scipy's wheel.
-
-    numpy's wheel has the 64-bit-integer one, whose names Theano does not call.
-    """
-    import scipy
-
-    folder = Path(scipy.__file__).resolve().parent.parent / "scipy.libs"
-    libraries = sorted(folder.glob("libopenblasp-*.so"))
-    if not libraries:
-        raise RunError(
-            f"No OpenBLAS was found in {folder}, where scipy's wheel keeps it; install scipy from the package index "
-            "(pip install scipy), or name a BLAS yourself: THEANO_FLAGS=blas.ldflags=-lopenblas."
-        )
-    return f"-L{_without_spaces(folder)} -l:{libraries[-1].name}"
-
-
-def _without_spaces(folder: Path) -> Path:
-    """Return `folder`, or a link to it in a path without spaces: Theano splits its flags at them."""
-    if " " not in str(folder):
-        return folder
-    base = cache_folder()
-    if " " in str(base):
-        base = _private_temporary_folder()
-        base.mkdir(mode=0o700, exist_ok=True)
-        if base.stat().st_uid != os.getuid():
-            raise RunError(f"{base} belongs to another user; remove it, or name another folder in TMPDIR.")
-    link = base / ("libraries-" + hashlib.sha256(os.fsencode(folder)).hexdigest()[:16])
-    if not link.is_symlink() or Path(os.readlink(link)) != folder:
-        beside = link.with_name(f"{link.name}.{os.getpid()}")
-        beside.symlink_to(folder)
-        os.replace(beside, link)
-    return link
-
-
-def _private_temporary_folder() -> Path:
-    return Path(tempfile.gettempdir()) / f"audiostyle-{os.getuid()}"
-
-
-def links(flags: str) -> bool:
-    """Tell whether a program that calls BLAS can be linked with these flags."""
-    if not flags.strip():
-        return False
-    program = 'extern "C" void sgemm_(); int main() { sgemm_(); }'
-    # Theano adds an rpath for every -L, without which a library's own needs are not found.
-    paths = [f"-Wl,-rpath,{flag[2:]}" for flag in flags.split() if flag.startswith("-L")]
-    command = ["g++", "-x", "c++", "-", *flags.split(), *paths, "-o", os.devnull]
-    return subprocess.run(command, input=program, text=True, capture_output=True, check=False).returncode == 0
-
-
 def check_compiler() -> None:
     """Raise RunError if g++ or Python.h, which Theano's functions are compiled with, is missing."""
     remedy = "install both (Debian and Ubuntu: apt install g++ python3-dev)."
@@ -292,28 +209,6 @@ def _caught_errors(name: str) -> Iterator[list[BaseException]]:
     finally:
         logger.removeHandler(collector)
         logger.propagate = propagated
-
-
-def _put_back_names() -> None:
-    """Put back what Lasagne 0.1 imports: Theano's ``downsample`` and Python's ``getargspec``."""
-    if not hasattr(inspect, "getargspec"):
-        inspect.getargspec = _getargspec  # type: ignore[attr-defined]
-    name = "theano.tensor.signal.downsample"
-    if name not in sys.modules:
-        import theano.tensor.signal
-        from theano.tensor.signal import pool
-
-        def max_pool_2d(input: Any, ds: Any, ignore_border: Any = None, st: Any = None, padding: Any = (0, 0),
-                        mode: str = "max") -> Any:  # fmt: skip
-            return pool.pool_2d(input, ws=ds, ignore_border=ignore_border, stride=st, pad=padding, mode=mode)
-
-        module = types.ModuleType(name, "Theano's pooling under the name it had before 0.9.")
-        module.max_pool_2d = max_pool_2d  # type: ignore[attr-defined]
-        sys.modules[name] = theano.tensor.signal.downsample = module
-
-
-def _getargspec(function: Any) -> tuple[Any, ...]:
-    return tuple(inspect.getfullargspec(function)[:4])
 
 
 def _limit_threads(threads: int) -> None:

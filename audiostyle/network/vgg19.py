@@ -1,7 +1,4 @@
-"""VGG-19 in Lasagne, as the authors built it (vggnet.py): zero-padded 3x3 convolutions, 2x2 pooling.
-
-Call :func:`audiostyle.network.start.start_theano` first.
-"""
+"""VGG-19 in Lasagne, as the authors built it (vggnet.py): zero-padded 3x3 convolutions, 2x2 pooling."""
 
 import warnings
 from typing import Any

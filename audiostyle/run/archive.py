@@ -18,7 +18,7 @@ import numpy as np
 import audiostyle
 from audiostyle.errors import InputError, RunError
 from audiostyle.files import AnyPath
-from audiostyle.records import Evaluation, Round
+from audiostyle.optimise import Evaluation, Round
 from audiostyle.run.archived_run import RECORD, STATE, ArchivedRun, read_archive, row_type, sha256_of
 from audiostyle.run.folder import RUN_FILES, RunFolder, round_file
 from audiostyle.run.resume_check import check_same, resumed_description

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from audiostyle.files import AnyPath
-from audiostyle.records import Evaluation, Round
+from audiostyle.optimise import Evaluation, Round
 from audiostyle.run.description import fault_of_description
 from audiostyle.run.folder import round_file
 from audiostyle.run.table_file import TableFile

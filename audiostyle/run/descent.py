@@ -6,12 +6,11 @@ import time
 import numpy as np
 
 from audiostyle.errors import RunError
-from audiostyle.records import Evaluation, Round
+from audiostyle.optimise import Evaluation, ObjectiveFunction, Round, descend
 from audiostyle.run.archive import Archive
 from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.request import Interruption, Reporter
 from audiostyle.settings import Settings
-from audiostyle.transfer import ObjectiveFunction, transfer
 
 __all__ = ["Descent"]
 
@@ -30,7 +29,7 @@ class Descent:
     Parameters
     ----------
     objective : callable
-        As :func:`audiostyle.transfer.transfer` takes it.
+        As :func:`audiostyle.optimise.descend` takes it.
     archive : Archive
         Gets every finished round.
     archived : ArchivedRun
@@ -86,7 +85,7 @@ class Descent:
         self._reporter.descent(settings, first, self._time_one())
         self._interruption.patient = True
         try:
-            for finished in transfer(self._objective, self.image, settings, heard, first):
+            for finished in descend(self._objective, self.image, settings, heard, first):
                 self._archive.append_round(finished, unfinished)
                 self.evaluations += unfinished
                 unfinished.clear()

@@ -141,6 +141,6 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _describe_file(path: str | os.PathLike[str]) -> dict[str, str]:
-    # Absolute, so that a run can be gone on with from another working folder.
+    # Absolute, so that a run can be resumed from another working folder.
     whole = os.path.abspath(os.fspath(path))
     return {"path": whole, "name": os.path.basename(whole), "sha256": sha256_of_file(path)}

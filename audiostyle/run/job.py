@@ -11,9 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from audiostyle.api import make_objective
 from audiostyle.errors import InputError, RunError
-from audiostyle.network.device import check_device, resolve_device
-from audiostyle.prepare import Prepared, prepare_clip
+from audiostyle.network.gpu.device import check_device, resolve_device
+from audiostyle.network.terms import loss_terms
+from audiostyle.optimise import start_image
+from audiostyle.pipeline import Analysis, analyse
 from audiostyle.run.archive import ARCHIVE_NAME, Archive, largest_size
 from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.descent import Descent
@@ -25,27 +28,19 @@ from audiostyle.run.outputs import write_outputs
 from audiostyle.run.request import Interruption, Outcome, Reporter, Request
 from audiostyle.run.resume_check import changed_circumstances, check_same
 from audiostyle.settings import Settings
-from audiostyle.start_image import start_image
 from audiostyle.weights.load import Weights, load_weights
 
-__all__ = ["build_objective", "run_transfer"]
+__all__ = ["run_transfer"]
 
 # What a run's folder needs beside the archive, pictures, sound, tables; and the largest of the pictures.
 _RESULTS_SIZE, _PICTURE_SIZE = 20 * 2**20, 2 * 2**20
-
-
-def build_objective(content: np.ndarray, style: np.ndarray, weights: Weights, settings: Settings) -> Any:
-    """Return the :class:`~audiostyle.network.objective.Objective` of two network images."""
-    from audiostyle.network.objective import Objective
-
-    return Objective(content.astype(settings.float_type), style.astype(settings.float_type), weights.arrays, settings)
 
 
 def run_transfer(
     request: Request,
     reporter: Reporter,
     interruption: Interruption,
-    build: Callable[[np.ndarray, np.ndarray, Weights, Settings], Any] = build_objective,
+    build: Callable[[np.ndarray, np.ndarray, Weights, Settings], Any] = make_objective,
 ) -> Outcome:
     """Carry out a request.
 
@@ -78,8 +73,8 @@ def run_transfer(
     device = resolve_device(settings.device)
     check_device(device)
     with watch.stage("clips"):
-        content = prepare_clip(request.content, settings, settings.offset_content)
-        style = prepare_clip(request.style, settings, settings.offset_style)
+        content = analyse(request.content, settings, settings.offset_content)
+        style = analyse(request.style, settings, settings.offset_style)
     with RunFolder(request.folder, overwrite=request.overwrite, resume=request.resume) as folder:
         with watch.stage("weights"):
             weights = load_weights(request.weights, settings)
@@ -152,14 +147,12 @@ def _open_archive(
 
 def _require_space(folder: RunFolder, start: np.ndarray, settings: Settings) -> None:
     """Find out before the long part that the disk is too small for it."""
-    from audiostyle.network.objective import loss_weights
-
-    size = largest_size(start, settings.rounds, settings.max_evaluations, len(loss_weights(settings)))
+    size = largest_size(start, settings.rounds, settings.max_evaluations, len(loss_terms(settings)))
     # Twice, for at the end the rounds are copied out of their own files into the archive.
     folder.require_space(2 * size + _RESULTS_SIZE, max(size, _PICTURE_SIZE))
 
 
-def _plan(request: Request, content: Prepared, weights: Weights, device: str) -> list[str]:
+def _plan(request: Request, content: Analysis, weights: Weights, device: str) -> list[str]:
     settings = request.settings
     height, width = content.tensor.shape[2:]
     losses = ["content", "style", *(["total variation"] if settings.tv_weight else [])]

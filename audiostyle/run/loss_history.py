@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiostyle.records import Evaluation
+from audiostyle.optimise import Evaluation
 from audiostyle.run.figure import drawing, save
 from audiostyle.run.folder import RunFolder
 

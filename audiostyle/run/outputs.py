@@ -7,10 +7,8 @@ import numpy as np
 
 from audiostyle.audio.clip import write_wav
 from audiostyle.audio.inversion import invert
-from audiostyle.audio.representation import unrepresent
-from audiostyle.image import tensor_to_values
-from audiostyle.prepare import Prepared
-from audiostyle.records import Evaluation
+from audiostyle.optimise import Evaluation
+from audiostyle.pipeline import Analysis, read_back
 from audiostyle.run.curves import DIRECTIONS, autocorrelation_curve
 from audiostyle.run.folder import RunFolder
 from audiostyle.run.loss_history import draw_losses, write_losses_csv
@@ -22,8 +20,8 @@ __all__ = ["write_outputs"]
 
 def write_outputs(
     folder: RunFolder,
-    content: Prepared,
-    style: Prepared,
+    content: Analysis,
+    style: Analysis,
     image: np.ndarray,
     objective: Any,
     evaluations: Sequence[Evaluation],
@@ -34,7 +32,7 @@ def write_outputs(
     Parameters
     ----------
     folder : RunFolder
-    content, style : Prepared
+    content, style : Analysis
     image : np.ndarray ``(1, 3, height, width)``
         The network's image at the end of the descent.
     objective : Objective
@@ -49,22 +47,19 @@ def write_outputs(
     """
     write_losses_csv(folder, evaluations)
     draw_losses(folder, evaluations)
-    ranges = {"content": content.value_range, "style": style.value_range}
-    values = tensor_to_values(image, ranges, settings)
-    spectrogram = unrepresent(values, settings)
+    values, spectrogram = read_back(image, content, style, settings)
     if settings.representation != "spectrogram":
         draw_representation(folder, f"{settings.representation}.png", content.values, style.values, values, settings)
     draw_representation(folder, "spectrogram.png", content.spectrogram, style.spectrogram, spectrogram, settings)
     _draw_curves(folder, (content, style), values, image, objective, settings)
     samples = invert(spectrogram, settings)
-    level = float(np.sqrt(np.mean(content.samples**2)))
     with folder.atomic_path("output.wav") as part:
-        write_wav(part, samples, settings, level)
+        write_wav(part, samples, settings, content.level)
 
 
 def _draw_curves(
     folder: RunFolder,
-    clips: tuple[Prepared, Prepared],
+    clips: tuple[Analysis, Analysis],
     values: np.ndarray,
     image: np.ndarray,
     objective: Any,

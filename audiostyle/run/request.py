@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from audiostyle.settings import Settings
 
 if TYPE_CHECKING:
-    from audiostyle.records import Evaluation, Round
+    from audiostyle.optimise import Evaluation, Round
 
 __all__ = ["Interruption", "Outcome", "Reporter", "Request"]
 

@@ -4,22 +4,20 @@ The form is HDF5 with one dataset for each stage of :mod:`audiostyle.study.stage
 elsewhere is measured before it is read: links out of it, declared sizes and kinds of numbers.
 """
 
-import contextlib
 import io
 import json
 import os
 import stat
-import uuid
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-from audiostyle.errors import InputError, RunError
-from audiostyle.files import reason, shown
+from audiostyle.errors import InputError
+from audiostyle.files import reason, shown, write_bytes
 from audiostyle.study.stage_names import SCHEMA, STAGES, STATISTICS, Stage
 
-__all__ = ["StageReader", "StageWriter", "check_output", "statistics"]
+__all__ = ["StageReader", "StageWriter", "statistics"]
 
 _BY_NAME = {stage.name: stage for stage in STAGES}
 # Above any activation of an hour's clip that fits into memory; what declares more is a trap.
@@ -33,26 +31,6 @@ def statistics(activation: np.ndarray) -> np.ndarray:
     activation = np.asarray(activation)
     norm = np.sqrt(np.square(activation, dtype=np.float64).sum())
     return np.array([activation.mean(dtype=np.float64), activation.std(dtype=np.float64), norm])
-
-
-def check_output(path: str, inputs: list[str]) -> None:
-    """Say before the work begins that a stages file cannot be written to `path`.
-
-    Raises
-    ------
-    InputError
-        If there is no such folder, something else than a file is there, or it is one of the inputs.
-    """
-    folder = os.path.dirname(path) or "."
-    if not os.path.isdir(folder):
-        raise InputError(f"The stages cannot be written to {shown(path)}: there is no folder {shown(folder)}.")
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise InputError(f"The stages cannot be written to {shown(path)}: it is not a file; give another name.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"The stages cannot be written to {shown(path)}: the folder is not writable.")
-    for other in inputs:
-        if os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other):
-            raise InputError(f"The stages would replace {shown(other)}, which is read; give another name after -o.")
 
 
 class StageWriter:
@@ -102,18 +80,7 @@ class StageWriter:
         self._file.close()
         if error is not None:
             return
-        part = os.path.join(os.path.dirname(self._path) or ".", f".{uuid.uuid4().hex}.part")
-        try:
-            with open(part, "xb") as stream:
-                stream.write(self._memory.getbuffer())
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(part, self._path)
-        except OSError as refusal:
-            raise RunError(f"The stages could not be written to {shown(self._path)}: {reason(refusal)}.") from None
-        finally:
-            with contextlib.suppress(OSError):
-                os.unlink(part)
+        write_bytes(self._path, self._memory.getvalue(), "The stages")
 
 
 class StageReader:

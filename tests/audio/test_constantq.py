@@ -7,12 +7,12 @@ import pytest
 
 from audiostyle.audio.chroma import CLASSES, band_height
 from audiostyle.audio.constantq import LOWEST, cqt_frequencies
-from audiostyle.audio.representation import represent, unrepresent
-from audiostyle.audio.spectrogram import image_shape, log_spectrogram
+from audiostyle.audio.representation import image_shape, spectrogram_to_values, values_to_spectrogram
+from audiostyle.audio.spectrogram import log_spectrogram
 from audiostyle.demo.clips import make_clip
 from audiostyle.errors import InputError
+from audiostyle.pipeline import through_the_image
 from audiostyle.settings import Settings
-from audiostyle.study.evaluate.floor import after_inversion
 
 CQT = Settings(representation="cqt", duration=1.5)
 CHROMA = Settings(representation="chroma", duration=1.5)
@@ -24,7 +24,7 @@ def tones(*frequencies: float, seconds: float = 1.5) -> np.ndarray:
 
 
 def picture(samples: np.ndarray, settings: Settings) -> np.ndarray:
-    return represent(log_spectrogram(samples, settings), settings, samples)
+    return spectrogram_to_values(log_spectrogram(samples, settings), settings, samples)
 
 
 @pytest.mark.parametrize("settings", [CQT, CHROMA, dataclasses.replace(CQT, frame_padding="exact", duration=1.2345)])
@@ -42,7 +42,7 @@ def test_a_tone_is_in_its_row_and_comes_back_at_its_frequency(row: int) -> None:
     middle = values[:, values.shape[1] // 2]
     assert middle.argmax() == row
     assert middle[row] > -0.3
-    back = unrepresent(values, CQT)
+    back = values_to_spectrogram(values, CQT)
     assert back.shape == (2 * values.shape[1], 1024)
     found = back[len(back) // 2].argmax() * 22050 / 2048
     assert abs(np.log2(found / frequency)) < 1 / 24 + 22050 / 2048 / frequency
@@ -68,7 +68,7 @@ def test_a_click_is_in_the_column_of_the_other_pictures() -> None:
 
 def test_what_is_outside_the_rows_is_silent_on_the_way_back() -> None:
     values = np.zeros(image_shape(CQT), np.float32)
-    back = unrepresent(values, CQT)
+    back = values_to_spectrogram(values, CQT)
     frequencies = np.arange(1024) * 22050 / 2048
     assert np.allclose(back[:, frequencies < 0.95 * LOWEST], -4)
     assert np.allclose(back[:, frequencies > 1.06 * cqt_frequencies(CQT)[-1]], -4)
@@ -83,7 +83,7 @@ def test_a_tone_is_in_its_pitch_class_and_comes_back_in_it(note: int, frequency:
     bands = values.reshape(CLASSES, height, -1)
     assert np.ptp(bands, axis=1).max() == 0
     assert bands[:, 0, 40].argmax() == note
-    back = unrepresent(values, CHROMA)
+    back = values_to_spectrogram(values, CHROMA)
     loudest = back[80].argmax() * 22050 / 2048
     # The nearest bin of the spectrogram can be a little more than half a semitone off.
     assert abs((12 * np.log2(loudest / 440) + 9 - note + 6) % 12 - 6) < 0.8
@@ -93,7 +93,7 @@ def test_a_tone_is_in_its_pitch_class_and_comes_back_in_it(note: int, frequency:
 def test_the_way_back_keeps_what_the_picture_knows(kind: str) -> None:
     samples = make_clip("reggae", 3.0)
     settings = dataclasses.replace(CQT, representation=kind, duration=3.0, inversion="griffinlim")
-    before, after = picture(samples, settings), picture(after_inversion(samples, settings)[: len(samples)], settings)
+    before, after = picture(samples, settings), picture(through_the_image(samples, settings)[: len(samples)], settings)
     columns = min(before.shape[1], after.shape[1])
     r = np.corrcoef(before[:, :columns].ravel(), after[:, :columns].ravel())[0, 1]
     assert r > {"cqt": 0.85, "chroma": 0.75}[kind]
@@ -101,10 +101,10 @@ def test_the_way_back_keeps_what_the_picture_knows(kind: str) -> None:
 
 def test_what_has_no_picture_is_a_sentence() -> None:
     with pytest.raises(InputError, match="silent"):
-        represent(np.zeros((250, 1024)), CQT, np.zeros(33000))
+        spectrogram_to_values(np.zeros((250, 1024)), CQT, np.zeros(33000))
     with pytest.raises(InputError, match="multiple of 64"):
         picture(tones(440), dataclasses.replace(CQT, hop_length=100))
     with pytest.raises(InputError, match="above the floor"):
-        represent(np.full((250, 1024), -4.0), CHROMA)
+        spectrogram_to_values(np.full((250, 1024), -4.0), CHROMA, np.zeros(33000))
     with pytest.raises(InputError, match="too short"):
-        represent(np.zeros((4, 1024)), CHROMA)
+        spectrogram_to_values(np.zeros((4, 1024)), CHROMA, np.zeros(600))

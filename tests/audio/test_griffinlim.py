@@ -8,11 +8,10 @@ import pytest
 from audiostyle.audio.clip import bandpass, load_clip
 from audiostyle.audio.inversion import invert
 from audiostyle.audio.quality import signal_to_noise
-from audiostyle.audio.representation import represent, unrepresent
+from audiostyle.audio.representation import spectrogram_to_values, values_to_spectrogram
 from audiostyle.audio.spectrogram import log_spectrogram
 from audiostyle.image import image_to_tensor, tensor_to_values, values_to_image
-from audiostyle.presets import preset
-from audiostyle.settings import Settings
+from audiostyle.settings import Settings, preset
 
 SETTINGS = Settings(inversion="griffinlim", n_fft=512, hop_length=64, inversion_iterations=60)
 
@@ -62,11 +61,11 @@ def passed_through_the_image(name: str, representation: str, shared: object) -> 
     settings = dataclasses.replace(preset(name), representation=representation)
     samples = bandpass(load_clip(f"{shared}/clips/rock17.wav", settings), settings)
     log_spec = log_spectrogram(samples, settings)
-    image, value_range = values_to_image(represent(log_spec, settings), settings)
+    image, value_range = values_to_image(spectrogram_to_values(log_spec, settings), settings)
     values = tensor_to_values(
         image_to_tensor(image, settings), {"content": value_range, "style": value_range}, settings
     )
-    inverted = unrepresent(values, settings)
+    inverted = values_to_spectrogram(values, settings)
     return log_spec, inverted, invert(inverted, settings)
 
 

@@ -10,21 +10,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from audiostyle.audio.representation import represent
-from audiostyle.audio.spectrogram import (
-    from_mel,
-    hamming,
-    image_shape,
-    log_spectrogram,
-    mel_filters,
-    n_frames,
-    stft,
-    to_mel,
-)
+from audiostyle.audio.mel import from_mel, mel_filters, to_mel
+from audiostyle.audio.representation import image_shape, spectrogram_to_values
+from audiostyle.audio.spectrogram import hamming, log_spectrogram, n_frames, stft
 from audiostyle.errors import InputError
 from audiostyle.image import image_to_tensor, values_to_image
-from audiostyle.presets import PRESETS, preset
-from audiostyle.settings import Settings
+from audiostyle.settings import PRESETS, Settings, preset
 
 Golden = Callable[[str], Mapping[str, np.ndarray]]
 SMALL = Settings(n_fft=1024, hop_length=64, n_mels=16)
@@ -249,7 +240,7 @@ def test_image_shape_is_the_shape_of_the_image(
         time_zoom=3,
     )
     sound = np.random.RandomState(0).standard_normal(round(duration * 22050))
-    image, _ = values_to_image(represent(log_spectrogram(sound, settings), settings), settings)
+    image, _ = values_to_image(spectrogram_to_values(log_spectrogram(sound, settings), settings), settings)
     assert image_to_tensor(image, settings).shape[2:] == image_shape(settings)
 
 

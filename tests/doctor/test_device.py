@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 from stub_cuda.build import build_stub
 
 from audiostyle.errors import InputError
-from audiostyle.network.device import resolve_device
+from audiostyle.network.gpu.device import resolve_device
 
 ROOT = Path(__file__).resolve().parents[2]
-LIBRARIES = ("libcuda", "libnvrtc", "libcublas", "libcudnn")
+LIBRARIES = ("libcuda", "libnvrtc", "libcublas")
 SCRIPT = """
 import json, sys
 from audiostyle.errors import InputError
-from audiostyle.network.device import check_device, device_findings, resolve_device
+from audiostyle.network.gpu.device import check_device, device_findings, resolve_device
 device = resolve_device(sys.argv[1])
-said = {"device": device, "findings": {f.subject: [f.state, f.text] for f in device_findings(device, sys.argv[2])}}
+said = {"device": device, "findings": {f.subject: [f.state, f.text] for f in device_findings(device)}}
 try:
-    check_device(device, sys.argv[2])
+    check_device(device)
 except InputError as error:
     said["error"] = str(error)
 print(json.dumps(said))
@@ -50,7 +50,7 @@ def stubs(tmp_path_factory):
 def look(stubs, tmp_path):
     """Looks at a device in a process that finds the named stubs, a pygpu, and what the environment says."""
 
-    def run(device, *names, cudnn="False", pygpu=True, **environment):
+    def run(device, *names, pygpu=True, **environment):
         for name in names:
             stem, _, versioned = name.partition("/")
             shutil.copy(stubs / f"{stem}.so", tmp_path / (versioned or f"{stem}.so"))
@@ -59,7 +59,7 @@ def look(stubs, tmp_path):
         else:
             (tmp_path / "pygpu.py").write_text("raise ImportError('no pygpu here', name='pygpu')")
         done = subprocess.run(
-            [sys.executable, "-c", SCRIPT, device, cudnn],
+            [sys.executable, "-c", SCRIPT, device],
             cwd=ROOT,
             env={**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "PYTHONPATH": f"{ROOT}:{tmp_path}", **environment},
             capture_output=True,
@@ -159,17 +159,3 @@ def test_a_gpu_that_is_not_there(look):
 
 def test_no_pygpu(look):
     assert "pygpu, Theano's library for GPUs, is not installed" in look("cuda", *CUDA, pygpu=False)["error"]
-
-
-@pytest.mark.parametrize(("number", "version"), [("8902", "8.9"), ("90100", "9.1")])
-def test_a_new_cudnn_is_left_alone_unless_asked_for(look, number, version):
-    said = look("cuda", *CUDA, "libcudnn", STUB_CUDNN_VERSION=number)
-    assert "error" not in said
-    assert said["findings"]["cuDNN"][0] == "note"
-    error = look("cuda", *CUDA, "libcudnn", cudnn="auto", STUB_CUDNN_VERSION=number)["error"]
-    assert f"cuDNN {version} was found" in error
-    assert "take dnn.enabled=auto out of THEANO_FLAGS or .theanorc" in error
-
-
-def test_an_old_cudnn_may_be_asked_for(look):
-    assert "error" not in look("cuda", *CUDA, "libcudnn", cudnn="True", STUB_CUDNN_VERSION="7605")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from stub_cuda.build import build_stub
 
-from audiostyle.network.blas_kernels import choose_blas_kernels
+from audiostyle.network.blas import choose_blas_kernels
 
 ROOT = Path(__file__).resolve().parents[2]
 

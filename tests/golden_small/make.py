@@ -18,7 +18,7 @@ FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parents[1]))
 
 from audiostyle.settings import Settings  # noqa: E402
-from audiostyle.study.stages import Point, choose_image, write_stages  # noqa: E402
+from audiostyle.study.stage_recording import Point, choose_image, write_stages  # noqa: E402
 from audiostyle.weights.load import Weights  # noqa: E402
 from audiostyle.weights.parameters import arrays_sha256  # noqa: E402
 from audiostyle.weights.random_network import he_network  # noqa: E402

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from stub_cuda.build import build_stub
 
-from audiostyle.network.device import device_findings
+from audiostyle.network.gpu.device import device_findings
 
 ROOT = Path(__file__).resolve().parents[2]
 DEBIAN = Path("/usr/lib/python3/dist-packages")

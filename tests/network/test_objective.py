@@ -8,14 +8,14 @@ from golden_weights import golden_weights
 
 from audiostyle.errors import InputError
 from audiostyle.network.start import start_theano
+from audiostyle.optimise import descend, start_image
 from audiostyle.settings import STYLE_LAYERS, Settings
-from audiostyle.start_image import start_image
-from audiostyle.transfer import transfer
 
 start_theano()
 
-from audiostyle.network.objective import Objective, loss_weights  # noqa: E402
+from audiostyle.network.objective import Objective  # noqa: E402
 from audiostyle.network.onednn import available  # noqa: E402
+from audiostyle.network.terms import loss_terms  # noqa: E402
 
 BOTH = Settings(rowac=True, colac=True)
 # Names in the recorded files, where they are not ours.
@@ -112,7 +112,7 @@ def test_descent_is_the_authors(name, divided, make, golden):
     expected = recorded["loss"][recorded["kind"] == b"f"]
     seen = []
     objective = make(BOTH, golden_weights(conv1_1_div32=divided), columns=256)
-    rounds = list(transfer(objective, start_image(96, 256, BOTH), dataclasses.replace(BOTH, iterations=4), seen.append))
+    rounds = list(descend(objective, start_image(96, 256, BOTH), dataclasses.replace(BOTH, iterations=4), seen.append))
     totals = np.array([record.total for record in seen])
     assert [finished.evaluations for finished in rounds] == recorded["evals_per_round"].tolist()
     np.testing.assert_allclose(totals[:6], expected[:6], rtol=1e-6)
@@ -128,7 +128,7 @@ def test_first_evaluations_of_the_descent_are_the_authors(make, golden):
     expected = recorded["loss"][recorded["kind"] == b"f"]
     seen = []
     settings = dataclasses.replace(BOTH, iterations=2, max_evaluations=5)
-    list(transfer(make(settings, columns=256), start_image(96, 256, settings), settings, seen.append))
+    list(descend(make(settings, columns=256), start_image(96, 256, settings), settings, seen.append))
     np.testing.assert_allclose([record.total for record in seen[:6]], expected[:6], rtol=1e-6)
 
 
@@ -210,9 +210,10 @@ def test_the_same_bits_again(small_parameters):
     np.testing.assert_array_equal(first[2], second[2])
 
 
-def test_loss_weights_follow_the_settings():
-    assert list(loss_weights(Settings())) == ["content", *(f"style_{x}" for x in STYLE_LAYERS), "total_variation"]
-    assert loss_weights(BOTH)["row_autocorrelation"] == 1e-9
+def test_terms_follow_the_settings():
+    names = [term.name for term in loss_terms(Settings())]
+    assert names == ["content", *(f"style_{x}" for x in STYLE_LAYERS), "total_variation"]
+    assert {term.name: term.weight for term in loss_terms(BOTH)}["row_autocorrelation"] == 1e-9
     with pytest.raises(InputError, match="ac_layer_weights"):
         Settings(ac_layers=("input", "conv1_1"), ac_layer_weights=(1.0,))
 
@@ -238,7 +239,7 @@ def test_imagenet_descent_begins_as_the_authors(imagenet, golden):
     recorded = golden("imagenet_lbfgs.npz")
     seen = []
     settings = dataclasses.replace(BOTH, iterations=2, max_evaluations=5)
-    list(transfer(imagenet, start_image(96, 854, settings), settings, seen.append))
+    list(descend(imagenet, start_image(96, 854, settings), settings, seen.append))
     np.testing.assert_allclose([record.total for record in seen[:6]], recorded["loss"][:6], rtol=1e-6)
 
 
@@ -247,7 +248,7 @@ def test_imagenet_round_is_the_authors(imagenet, golden):
     recorded = golden("imagenet_lbfgs.npz")
     seen = []
     settings = dataclasses.replace(BOTH, iterations=2)
-    (finished,) = transfer(imagenet, start_image(96, 854, settings), settings, seen.append)
+    (finished,) = descend(imagenet, start_image(96, 854, settings), settings, seen.append)
     assert finished.evaluations == len(recorded["loss"])
     np.testing.assert_allclose(seen[11].total, recorded["loss"][11], rtol=1e-4)
     assert 1 / 1.2 < finished.total / recorded["loss"][-1] < 1.2

@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
+from audiostyle.network.terms import loss_terms
 from audiostyle.settings import Settings
 from audiostyle.weights.load import load_weights
 
@@ -13,13 +14,8 @@ BASE = Settings(rowac=True, colac=True)
 
 
 def names(every_term=False, **changes):
-    from audiostyle.network.start import start_theano
-
-    start_theano("cpu", 0)
-    from audiostyle.network.objective import loss_weights
-
-    found = loss_weights(dataclasses.replace(BASE, **changes), every_term)
-    return [name for name in found if "autocorrelation" in name]
+    terms = loss_terms(dataclasses.replace(BASE, **changes), every_term)
+    return [term.name for term in terms if term.axis]
 
 
 @pytest.mark.parametrize("every_term", [False, True])

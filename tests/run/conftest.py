@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from audiostyle.records import Evaluation, Round
+from audiostyle.optimise import Evaluation, Round
 
 PARTS = ("content", "style_conv1_1", "row_autocorrelation")
 

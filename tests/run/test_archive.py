@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from audiostyle.errors import InputError, RunError
-from audiostyle.records import Evaluation, Round
+from audiostyle.optimise import Evaluation, Round
 from audiostyle.run.archive import Archive, largest_size
 from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.folder import RunFolder

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from audiostyle.errors import RunError
+from audiostyle.optimise import descend
 from audiostyle.run import descent as module
 from audiostyle.run.descent import Descent
 from audiostyle.run.request import Interruption, Reporter
 from audiostyle.settings import Settings
-from audiostyle.transfer import transfer
 
 SHAPE = (1, 3, 4, 5)
 SETTINGS = Settings(iterations=5, max_evaluations=3)
@@ -75,7 +75,7 @@ def make(objective=bowl, interruption=None):
 def test_all_rounds_are_kept_and_heard():
     descent = make()
     descent.run(SETTINGS)
-    expected = list(transfer(bowl, np.zeros(SHAPE, "float32"), SETTINGS))
+    expected = list(descend(bowl, np.zeros(SHAPE, "float32"), SETTINGS))
     assert [one.index for one in descent._archive.rounds] == [1, 2, 3, 4]
     assert descent._archive.ended
     assert descent._archive.evaluations == descent.evaluations
@@ -141,10 +141,10 @@ def test_a_loss_that_is_not_a_number_keeps_the_last_good_image():
 
 def faked(monkeypatch, **changes):
     def rounds(*arguments):
-        for finished in transfer(*arguments):
+        for finished in descend(*arguments):
             yield dataclasses.replace(finished, **changes) if finished.index == 2 else finished
 
-    monkeypatch.setattr(module, "transfer", rounds)
+    monkeypatch.setattr(module, "descend", rounds)
 
 
 def test_a_constant_image_stops_the_descent(monkeypatch):

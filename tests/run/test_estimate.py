@@ -2,7 +2,7 @@
 
 import pytest
 
-from audiostyle.audio.spectrogram import image_shape
+from audiostyle.audio.representation import image_shape
 from audiostyle.run.estimate import estimate_memory
 from audiostyle.settings import Settings
 

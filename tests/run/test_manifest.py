@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from audiostyle.errors import RunError
-from audiostyle.records import Evaluation
+from audiostyle.optimise import Evaluation
 from audiostyle.run.description import describe_machine, describe_run, describe_versions
 from audiostyle.run.folder import RunFolder
 from audiostyle.run.manifest import Stopwatch, peak_memory, write_manifest

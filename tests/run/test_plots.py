@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from audiostyle.errors import RunError
-from audiostyle.records import Evaluation
+from audiostyle.optimise import Evaluation
 from audiostyle.run import figure, loss_history, plots
 from audiostyle.run.curves import autocorrelation_curve
 from audiostyle.run.folder import RunFolder

@@ -12,8 +12,7 @@ import pytest
 from audiostyle.command import compare as command
 from audiostyle.command.options import Parser
 from audiostyle.errors import AudioStyleError, InputError
-from audiostyle.study.compare import compare_files, compare_stage
-from audiostyle.study.isolation import isolated
+from audiostyle.study.stage_comparison import compare_files, compare_stage
 from audiostyle.study.stage_file import StageReader, StageWriter, statistics
 from audiostyle.study.stage_names import LAYERS, STAGES
 
@@ -381,29 +380,6 @@ def test_reads_what_other_libraries_write(first, tmp_path):
     comparison = compare_files(first, path)
     assert len(comparison.differences) == 5
     assert comparison.first_disagreement is None
-
-
-def die(path, other):
-    os.kill(os.getpid(), 11)
-
-
-def hang(path, other):
-    while True:
-        pass
-
-
-def fail(path, other):
-    raise InputError(path + other)
-
-
-def test_a_reader_that_dies_or_hangs_is_a_sentence(monkeypatch):
-    monkeypatch.setattr("audiostyle.study.isolation._SECONDS", 1)
-    for function in (die, hang):
-        with pytest.raises(InputError, match="'a' and 'b' crashes or does not end"):
-            isolated(function, ("a", "b"))
-    with pytest.raises(InputError, match=r"^ab$"):
-        isolated(fail, ("a", "b"))
-    assert isolated(os.path.join, ("a", "b")) == "a/b"
 
 
 def test_layers_are_the_networks():

@@ -7,8 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
-from audiostyle.study.compare import compare_files
-from audiostyle.study.stages import write_stages
+from audiostyle.study.stage_comparison import compare_files
+from audiostyle.study.stage_recording import write_stages
 
 FOLDER = Path(__file__).resolve().parents[1] / "golden_small"
 _spec = importlib.util.spec_from_file_location("golden_small_make", FOLDER / "make.py")

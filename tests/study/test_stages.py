@@ -18,11 +18,11 @@ from audiostyle.audio.spectrogram import log_spectrogram
 from audiostyle.command import stages as command
 from audiostyle.command.options import Parser
 from audiostyle.errors import AudioStyleError, InputError
+from audiostyle.optimise import start_image
 from audiostyle.settings import Settings
-from audiostyle.start_image import start_image
-from audiostyle.study.compare import compare_files
+from audiostyle.study.stage_comparison import compare_files
 from audiostyle.study.stage_names import LAYERS, STAGES
-from audiostyle.study.stages import Point, choose_image, read_image, write_stages
+from audiostyle.study.stage_recording import Point, choose_image, read_image, write_stages
 from audiostyle.weights.load import Weights
 from audiostyle.weights.parameters import arrays_sha256
 
@@ -287,7 +287,7 @@ def test_offsets_and_stereo(small, small_clips):
 
 @pytest.mark.parametrize("preset_name", ["paper", "corrected"])
 def test_other_settings_have_their_stages(preset_name, small_clips, tmp_path):
-    from audiostyle.presets import preset
+    from audiostyle.settings import preset
 
     settings = dataclasses.replace(preset(preset_name), duration=0.3)
     path = str(tmp_path / "stages.h5")
@@ -464,7 +464,7 @@ FULL_DISK = """
 import resource, sys
 from audiostyle.errors import RunError
 from audiostyle.settings import Settings
-from audiostyle.study.stages import write_stages
+from audiostyle.study.stage_recording import write_stages
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), int(sys.argv[4])))
 try:
     write_stages(sys.argv[1], sys.argv[2], sys.argv[3], Settings(duration=0.3))
@@ -493,7 +493,7 @@ def test_interrupted_leaves_nothing(small_clips, tmp_path, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("audiostyle.study.stages.invert", interrupt)
+    monkeypatch.setattr("audiostyle.pipeline.invert", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_stages(str(tmp_path / "stages.h5"), *small_clips, SMALL)
     assert not list(tmp_path.iterdir())

@@ -4,8 +4,6 @@ Theano's own CorrMM unrolls images into matrices (im2col) and reaches a fraction
 speed.  oneDNN convolves in a blocked layout without that; 3x3 filters are left to Winograd's algorithm,
 which needs a quarter of the multiplications (:file:`kernels/winograd.cpp` says why not oneDNN's own).
 :func:`onednn_mode` gives a mode to compile a function with; everything else stays Theano's.
-
-Call :func:`audiostyle.network.start.start_theano` first.
 """
 
 from typing import Any

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from audiostyle.network.start import cache_folder
+from audiostyle.cache import cache_folder
 
 __all__ = ["Kernels", "Unavailable", "build_kernels"]
 

@@ -38,7 +38,7 @@ class Library:
     def __init__(self, kernels: Kernels) -> None:
         self._compiled, self.block, self.version = kernels
         self.buffers = Buffers()
-        self._convolutions: dict[tuple[Any, ...], _Convolution] = {}
+        self._convolutions: dict[tuple[Any, ...], _DirectConvolution] = {}
         self._transforms: dict[int, ctypes.c_void_p] = {}
         self._prepared: dict[tuple[Any, ...], tuple[weakref.ref[np.ndarray], np.ndarray]] = {}
         self._compiled.last_error.restype = ctypes.c_char_p
@@ -77,7 +77,7 @@ class Library:
             Blocked, ``(batch, channels / block, height, width, block)``, or plain,
             ``(batch, channels, height, width)``, where channels are not whole blocks.
         filters : np.ndarray ``(out_channels, in_channels, size, size)``
-            Prepared once: the array must never be written to.
+            Analysis once: the array must never be written to.
         bias : np.ndarray ``(out_channels,)``, optional
         backwards : bool
             `source` is a gradient of ``out_channels``; the result has ``in_channels``.  At stride 1
@@ -249,7 +249,7 @@ class Library:
             Plain or blocked.
         target : np.ndarray ``(lines, length // 2 + 1)``
             Power spectra of the lines, in the order of the plain activation's channels and rows (or,
-            if `down`, channels and columns).  Prepared once: the array must never be written to.
+            if `down`, channels and columns).  Analysis once: the array must never be written to.
         length : int
             Of the transforms: even, without prime factors above 5, at least ``2 * n - 1``.
         down : bool
@@ -297,14 +297,14 @@ class Library:
         if getattr(self._compiled, name)(*arguments):
             raise RuntimeError(f"{name}: {self._compiled.last_error().decode()}")
 
-    def _convolution(self, shape: tuple[int, ...], bias: bool, relu: bool, accumulate: bool) -> "_Convolution":
+    def _convolution(self, shape: tuple[int, ...], bias: bool, relu: bool, accumulate: bool) -> "_DirectConvolution":
         """Return oneDNN's primitive for a shape (batch, inputs, outputs, height, width, size)."""
         key = (*shape, bias, relu, accumulate, self.threads)
         if key not in self._convolutions:
             handle = ctypes.c_void_p()
             flags = [ctypes.c_int(flag) for flag in (bias, relu, accumulate)]
             self._call("convolution_new", *map(ctypes.c_int64, shape), *flags, ctypes.byref(handle))
-            self._convolutions[key] = _Convolution(self._compiled, handle)
+            self._convolutions[key] = _DirectConvolution(self._compiled, handle)
         return self._convolutions[key]
 
     def _keep(self, key: tuple[Any, ...], source: np.ndarray, make: Callable[[], np.ndarray]) -> np.ndarray:
@@ -316,7 +316,7 @@ class Library:
         return kept[1]
 
 
-class _Convolution:
+class _DirectConvolution:
     """A prepared oneDNN primitive."""
 
     def __init__(self, compiled: ctypes.CDLL, handle: ctypes.c_void_p) -> None:

@@ -5,7 +5,7 @@ The modules each hold one question: :mod:`autocorrelation` (the paper's Figure 4
 :mod:`buzz`.  ``docs/metrics.md`` has the table of all numbers.
 """
 
-from audiostyle.study.evaluate.everything import evaluate, evaluate_by_module
+from audiostyle.study.evaluate.all_metrics import evaluate, evaluate_by_module
 from audiostyle.study.evaluate.sounds import Sound, measure
 
 __all__ = ["Sound", "evaluate", "evaluate_by_module", "measure"]

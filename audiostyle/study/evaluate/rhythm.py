@@ -201,6 +201,13 @@ def tempo_matches(bpm: float, reference: float) -> float:
     """1 if a tempo is within 8 % of the reference, its half or its double, else 0; NaN without a reference.
 
     Gouyon et al. 2006 also forgive thirds; those would forgive 152 for 50.
+
+    Examples
+    --------
+    Half, twice or a third of a tempo count as the same beat:
+
+    >>> tempo_matches(80.0, 160.0), tempo_matches(100.0, 160.0)
+    (1.0, 0.0)
     """
     if not reference > 0:
         return float("nan")

@@ -12,12 +12,26 @@ _SILENT = 1e-12
 
 
 def pearson(a: np.ndarray, b: np.ndarray) -> float:
-    """Pearson's correlation of all numbers of two arrays of equal shape."""
+    """Pearson's correlation of all numbers of two arrays of equal shape.
+
+    Examples
+    --------
+    >>> round(pearson(np.array([1.0, 2.0, 3.0]), np.array([10.0, 20.0, 30.0])), 12)
+    1.0
+    >>> pearson(np.ones(3), np.arange(3.0))
+    nan
+    """
     return cosine(np.ravel(a) - np.mean(a), np.ravel(b) - np.mean(b))
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
-    """Cosine of the angle between two arrays of equal shape, read as vectors."""
+    """Cosine of the angle between two arrays of equal shape, read as vectors.
+
+    Examples
+    --------
+    >>> cosine(np.array([1.0, 0.0]), np.array([0.0, 2.0]))
+    0.0
+    """
     a, b = np.ravel(a), np.ravel(b)
     # Scaled first, so that squares neither overflow nor vanish, and what is constant up to rounding counts as zero.
     size = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
@@ -74,7 +88,13 @@ def sliding_correlation(a: np.ndarray, b: np.ndarray, least: int) -> tuple[np.nd
 
 
 def refine_peak(values: np.ndarray, index: int) -> float:
-    """Return where the parabola through a peak and its two neighbours is highest, as a fractional index."""
+    """Return where the parabola through a peak and its two neighbours is highest, as a fractional index.
+
+    Examples
+    --------
+    >>> refine_peak(np.array([0.0, 1.0, 3.0, 3.0, 1.0]), 2)
+    2.5
+    """
     if not 0 < index < len(values) - 1:
         return float(index)
     before, peak, after = values[index - 1 : index + 2]

@@ -83,7 +83,8 @@ def measure(samples: np.ndarray, settings: Settings) -> Sound:
     InputError
         If the samples are silent or shorter than :data:`MINIMUM_SECONDS`.
     """
-    from audiostyle.audio.spectrogram import log_spectrogram, to_mel
+    from audiostyle.audio.mel import to_mel
+    from audiostyle.audio.spectrogram import log_spectrogram
 
     samples = np.asarray(samples, dtype=np.float64)
     if len(samples) < MINIMUM_SECONDS * settings.sample_rate:

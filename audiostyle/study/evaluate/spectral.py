@@ -58,7 +58,17 @@ def spectral_convergence(output: np.ndarray, reference: np.ndarray) -> float:
 
 
 def log_spectral_distance(mel: np.ndarray, reference: np.ndarray) -> float:
-    """Mean over columns of the root mean square difference in dB, levels made equal [0 ..] (Cifka et al. 2021)."""
+    """Mean over columns of the root mean square difference in dB, levels made equal [0 ..] (Cifka et al. 2021).
+
+    Examples
+    --------
+    Half of the bands 0.5 (10 dB) louder, which is 5 dB either way once the levels are equal:
+
+    >>> mel, louder = np.zeros((4, 8)), np.zeros((4, 8))
+    >>> louder[:2] += 0.5
+    >>> round(log_spectral_distance(mel, louder), 6)
+    5.0
+    """
     validate(mel, reference)
     difference = 20 * (mel - reference)
     return float(np.sqrt(np.mean((difference - difference.mean()) ** 2, axis=0)).mean())

@@ -57,6 +57,12 @@ def frechet_distance(features: np.ndarray, reference: np.ndarray) -> float:
 
     ``|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))``.  0 for equal means and covariances; symmetric;
     blind to the order of the frames.
+
+    Examples
+    --------
+    >>> features = np.random.RandomState(0).normal(size=(3, 500))
+    >>> round(frechet_distance(features, features + np.array([[2.0], [0.0], [0.0]])), 6)
+    4.0
     """
     validate(features, reference)
     gap = features.mean(axis=1) - reference.mean(axis=1)

@@ -9,19 +9,18 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
+from audiostyle.api import make_objective
 from audiostyle.errors import InputError
 from audiostyle.files import sha256_of_file, shown
 from audiostyle.run.archive import ARCHIVE_NAME, Archive
 from audiostyle.run.archived_run import ArchivedRun
-from audiostyle.run.job import build_objective, run_transfer
+from audiostyle.run.job import run_transfer
 from audiostyle.run.manifest import MANIFEST_NAME
 from audiostyle.run.request import Interruption, Outcome, Reporter, Request
 from audiostyle.run.resume_check import check_same
 from audiostyle.settings import Settings
 
-__all__ = ["EXPERIMENTS", "Experiment", "Plan", "build_sharing", "finished_run", "run_experiment"]
+__all__ = ["EXPERIMENTS", "Experiment", "Plan", "finished_run", "run_experiment"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +135,7 @@ def run_experiment(
     name: str,
     reporter: Reporter,
     interruption: Interruption,
-    build: Callable[..., Any],
+    build: Callable[..., Any] = make_objective,
 ) -> Outcome:
     """Run an experiment, or go on with it after its last finished round.
 
@@ -148,43 +147,9 @@ def run_experiment(
     reporter, interruption
         As :func:`audiostyle.run.job.run_transfer` takes them.
     build : callable
-        From :func:`build_sharing`, the same for all experiments of a call.
+        Makes the objective.
     """
     return run_transfer(plan.request(name), reporter, interruption, build)
-
-
-def build_sharing() -> Callable[..., Any]:
-    """Return a maker of objectives that run content and style through the network once for 3b, 3c and 3d.
-
-    These differ in terms of their loss only, so each needs a function of its own, but no activations
-    of its own.  What Theano compiled for the first it has for the others anyway.  3a is alone with
-    its images, and its activations are large: nothing of it is kept.
-    """
-    kept: dict[tuple[bytes, str], np.ndarray] = {}
-
-    def build(content: np.ndarray, style: np.ndarray, weights: Any, settings: Settings) -> Any:
-        if settings.representation == "spectrogram":
-            return build_objective(content, style, weights, settings)
-        from audiostyle.network.objective import Objective
-
-        clips = {image.astype(settings.float_type).tobytes() for image in (content, style)}
-
-        class Sharing(Objective):
-            """Looks up what the network makes of the clips before it computes it."""
-
-            def features(self, image: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-                key = np.asarray(image, dtype=self.dtype).tobytes()
-                if key not in clips:
-                    return super().features(image, names)
-                missing = tuple(name for name in names if name != "input" and (key, name) not in kept)
-                if missing:
-                    found = super().features(image, missing)
-                    kept.update({(key, name): value for name, value in found.items()})
-                return {name: image if name == "input" else kept[key, name] for name in names}
-
-        return Sharing(content.astype(settings.float_type), style.astype(settings.float_type), weights.arrays, settings)
-
-    return build
 
 
 def _wanted(plan: Plan, request: Request, archived: ArchivedRun) -> dict[str, Any]:

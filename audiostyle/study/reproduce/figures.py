@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiostyle.prepare import Prepared
+from audiostyle.pipeline import Analysis
 from audiostyle.run.curves import autocorrelation_curve
 from audiostyle.settings import Settings
 
@@ -59,12 +59,12 @@ class Result:
     spectrogram: np.ndarray
 
 
-def draw_figures(content: Prepared, style: Prepared, results: Mapping[str, Result]) -> dict[str, bytes]:
+def draw_figures(content: Analysis, style: Analysis, results: Mapping[str, Result]) -> dict[str, bytes]:
     """Draw all figures of which there is a panel.
 
     Parameters
     ----------
-    content, style : Prepared
+    content, style : Analysis
         The clips as experiment 3b sees them.
     results : mapping of str to Result
         By ``3a`` to ``3d``.

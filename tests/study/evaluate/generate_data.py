@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audiostyle.study.evaluate.everything import evaluate
+from audiostyle.study.evaluate.all_metrics import evaluate
 from audiostyle.study.evaluate.sounds import Sound
 
 DATA = Path(__file__).parent / "data" / "evaluate.json"

@@ -18,8 +18,8 @@ import numpy as np
 
 from audiostyle.audio.clip import bandpass, load_clip
 from audiostyle.settings import Settings
-from audiostyle.study.evaluate import autocorrelation, buzz, copying, overlap, rhythm, spectral
-from audiostyle.study.evaluate.files import evaluate_files
+from audiostyle.study.evaluate import buzz, copying, figure4, overlap, rhythm, spectral
+from audiostyle.study.evaluate.measured_files import evaluate_files
 from audiostyle.study.evaluate.sounds import Sound, measure
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "reproduction.md"
@@ -84,7 +84,7 @@ def _picture_metrics(mel: np.ndarray, content: Sound, style: Sound) -> "OrderedD
     it = Sound(content.samples, mel, content.sample_rate, content.hop, content.floor)
     references = {"style": style, "content": content}
     beats = rhythm.beat_spectrum(mel)
-    scores = autocorrelation.evaluate(it, content, style)
+    scores = figure4.evaluate(it, content, style)
     for name, sound in references.items():
         scores[f"beat_spectrum_cosine_{name}"] = rhythm.beat_spectrum_cosine(
             beats, rhythm.beat_spectrum(sound.mel), it.column_seconds

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiostyle.study.evaluate import autocorrelation as ac
+from audiostyle.study.evaluate import figure4 as ac
 from audiostyle.study.evaluate.sounds import Sound
 
 Build = Callable[..., Sound]

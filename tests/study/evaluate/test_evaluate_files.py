@@ -4,8 +4,6 @@ import dataclasses
 import io
 import json
 import math
-import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,13 +15,12 @@ import soundfile
 import audiostyle.study.evaluate
 from audiostyle.command import evaluate as command
 from audiostyle.command.options import Parser
-from audiostyle.errors import InputError, RunError
-from audiostyle.presets import preset
-from audiostyle.settings import Settings
-from audiostyle.study.evaluate.files import evaluate_files, labels
-from audiostyle.study.evaluate.floor import after_inversion
-from audiostyle.study.evaluate.report import as_csv, as_document, as_json, as_table, check_writable, write_whole
+from audiostyle.errors import InputError
+from audiostyle.pipeline import through_the_image
+from audiostyle.settings import Settings, preset
+from audiostyle.study.evaluate.measured_files import evaluate_files, labels
 from audiostyle.study.evaluate.sounds import Sound, cut, measure
+from audiostyle.study.evaluate.tables import as_csv, as_document, as_json, as_table
 
 SCHEMA = json.loads((Path(audiostyle.study.evaluate.__file__).parent / "schema.json").read_text())
 QUICK = Settings(duration=2.5, inversion_iterations=1)
@@ -100,7 +97,7 @@ def test_other_settings_change_the_inversion_and_not_the_analysis(clips: Path) -
 
 def test_the_way_to_the_image_and_back_has_the_released_length() -> None:
     samples = np.random.RandomState(0).standard_normal(22050)
-    back = after_inversion(samples, Settings(duration=1.0, inversion_iterations=0))
+    back = through_the_image(samples, Settings(duration=1.0, inversion_iterations=0))
     assert len(back) == (160 - 2 * 2) * 128 + 1024  # T10, of 160 frames less two columns of two frames each
     assert np.abs(back).max() == 1
 
@@ -205,44 +202,6 @@ def test_sounds_are_cut_to_what_all_have(sound: Callable[..., Sound]) -> None:
         cut({"a": sound(mel=np.ones((4, 70))), "b": sound(mel=np.ones((5, 70)))})
     with pytest.raises(ValueError, match="mel image"):
         sound(samples=np.ones((2, 5)))
-
-
-def test_a_file_is_written_whole_with_the_usual_permissions(tmp_path: Path) -> None:
-    target = tmp_path / "numbers.json"
-    target.write_text("old")
-    write_whole(str(target), "new")
-    assert target.read_text() == "new"
-    mask = os.umask(0o022)
-    os.umask(mask)
-    assert stat.S_IMODE(target.stat().st_mode) == 0o666 & ~mask
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = tmp_path / "numbers.json"
-    target.write_text("old")
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RunError, match="No space left"):
-        write_whole(str(target), "new")
-    assert target.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_targets_that_cannot_be_written_are_found_before_the_work(tmp_path: Path) -> None:
-    sound = tmp_path / "a.wav"
-    sound.write_text("")
-    for path, sentence in (
-        (str(tmp_path), "it is a folder"),
-        (str(tmp_path / "none" / "x.json"), "there is no folder"),
-        (str(sound), "one of the sounds"),
-    ):
-        with pytest.raises(InputError, match=sentence):
-            check_writable(path, [str(sound)])
-    check_writable(str(tmp_path / "x.json"), [str(sound)])
 
 
 def parse(*arguments: str) -> argparse.Namespace:

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from audiostyle.demo.clips import write_clips
+from audiostyle.network.terms import Term
 from audiostyle.run import job
 from audiostyle.run.request import Interruption, Reporter
 from audiostyle.settings import STYLE_LAYERS, Settings
 from audiostyle.study.reproduce.experiments import Plan, run_experiment
-from audiostyle.study.reproduce.finish import write_reproduction
+from audiostyle.study.reproduce.write_up import write_reproduction
 
 SHORT = Settings(duration=1.2, iterations=3, max_evaluations=2)
 
@@ -21,7 +22,7 @@ class Bowl:
 
     def __init__(self, content, style, weights, settings):
         self._style = style.astype(np.float64)
-        self.weights = {"content": 1.0, "style_conv1_1": 1.0}
+        self.terms = [Term("content", "conv4_2", "content", 1.0), Term("style", "conv1_1", "style", 1.0)]
         if settings.rowac:
             self.weights["row_autocorrelation"] = 1.0
 

@@ -1,4 +1,4 @@
-"""What makes each experiment, and that finished ones are known, others refused, interrupted ones gone on with."""
+"""What makes each experiment, and that finished ones are known, others refused, interrupted ones resumed."""
 
 import dataclasses
 import json
@@ -12,10 +12,9 @@ import pytest
 
 from audiostyle.demo.clips import write_clips
 from audiostyle.errors import InputError
-from audiostyle.presets import preset
 from audiostyle.run.request import Interruption
-from audiostyle.settings import Settings
-from audiostyle.study.reproduce.experiments import EXPERIMENTS, Plan, build_sharing, finished_run
+from audiostyle.settings import Settings, preset
+from audiostyle.study.reproduce.experiments import EXPERIMENTS, Plan, finished_run
 
 
 def test_the_papers_four() -> None:
@@ -97,35 +96,3 @@ def test_interrupted_and_gone_on_with(plan: Plan, reproduced: Path, run_one, tmp
     assert outcome.rounds == plan.settings.rounds
     whole, resumed = finished_run(plan, "3b"), finished_run(fresh, "3b")
     np.testing.assert_array_equal(resumed.last_image, whole.last_image)
-
-
-@pytest.mark.slow
-def test_shared_activations_are_those_that_each_would_have_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    from audiostyle.network.start import start_theano
-    from audiostyle.weights.load import load_weights
-
-    start_theano("cpu", 0)
-    from audiostyle.network.objective import Objective
-
-    random = np.random.RandomState(0)
-    content, style, point = (random.uniform(-100, 100, (1, 3, 32, 32)).astype(np.float32) for _ in range(3))
-    weights, build = load_weights("random", Settings()), build_sharing()
-    computed = []
-    features = Objective.features
-    monkeypatch.setattr(Objective, "features", lambda self, *a: computed.append(a[1]) or features(self, *a))
-    for name in ("3b", "3d"):
-        settings = EXPERIMENTS[name].settings(Settings())
-        shared = build(content, style, weights, settings)
-        count = len(computed)
-        assert count == 2, "3d did what 3b had done"
-        alone = Objective(content, style, weights.arrays, settings)
-        del computed[count:]
-        (parts, total, gradient), (parts_alone, total_alone, gradient_alone) = shared(point), alone(point)
-        assert parts == parts_alone
-        assert total == total_alone
-        np.testing.assert_array_equal(gradient, gradient_alone)
-        for image in (content, point):
-            for layer, value in alone.features(image, ("input", "conv2_1")).items():
-                np.testing.assert_array_equal(shared.features(image, ("input", "conv2_1"))[layer], value)
-        computed.clear()
-        computed.extend([()] * 2)

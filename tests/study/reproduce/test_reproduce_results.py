@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from audiostyle.study import reproduce
-from audiostyle.study.reproduce.report import _shown
+from audiostyle.study.reproduce.page import _shown
 
 SCHEMA = json.loads((Path(reproduce.__file__).parent / "results.schema.json").read_text())
 

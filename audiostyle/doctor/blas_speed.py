@@ -5,8 +5,9 @@ import time
 from collections.abc import Iterator
 
 from audiostyle.errors import AudioStyleError
-from audiostyle.network.device import Finding
-from audiostyle.network.start import bundled_blas, links, thread_count, user_flag
+from audiostyle.network.blas import bundled_blas, links
+from audiostyle.network.gpu.device import Finding
+from audiostyle.network.start import thread_count, user_flag
 
 __all__ = ["blas_findings"]
 

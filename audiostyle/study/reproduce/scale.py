@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from audiostyle.prepare import Prepared
+from audiostyle.pipeline import Analysis, through_the_image
 from audiostyle.run.folder import RunFolder
 from audiostyle.settings import Settings
-from audiostyle.study.evaluate.files import Evaluation, evaluate_files
-from audiostyle.study.evaluate.floor import after_inversion
+from audiostyle.study.evaluate.measured_files import Measurements, evaluate_files
 
 __all__ = ["SCALE", "measure_sounds", "write_scale"]
 
@@ -25,8 +24,8 @@ SCALE = {
 
 def write_scale(
     folder: RunFolder,
-    content: Prepared,
-    style: Prepared,
+    content: Analysis,
+    style: Analysis,
     settings: Mapping[str, Settings],
     progress: Callable[[str], None],
 ) -> list[str]:
@@ -36,7 +35,7 @@ def write_scale(
     ----------
     folder : RunFolder
         Of the whole reproduction.
-    content, style : Prepared
+    content, style : Analysis
     settings : mapping of str to Settings
         Of the experiments there are, by name: there is an inverted content for 3a, and one for the
         others.
@@ -60,7 +59,7 @@ def write_scale(
     for name in SCALE:
         if name in ways:
             progress(f"Inverting the content ({name})")
-            sounds[name] = after_inversion(content.bandpassed, ways[name])
+            sounds[name] = through_the_image(content.bandpassed, ways[name])
     rate = next(iter(settings.values())).sample_rate
     for name, samples in sounds.items():
         _write(folder, name, samples, rate)
@@ -75,7 +74,7 @@ def measure_sounds(
     experiments: Sequence[str],
     settings: Settings,
     progress: Callable[[str], None],
-) -> Evaluation:
+) -> Measurements:
     """Measure the experiments' outputs and the scale; rows are named as in :data:`SCALE`, or ``3a`` to ``3d``.
 
     Parameters
@@ -103,7 +102,7 @@ def measure_sounds(
         else:
             row = dataclasses.replace(row, name=os.path.dirname(name), path=name)
         rows.append(row)
-    return Evaluation(found.analysis, tuple(rows))
+    return Measurements(found.analysis, tuple(rows))
 
 
 def _write(folder: RunFolder, name: str, samples: np.ndarray, rate: int) -> None:

@@ -4,14 +4,15 @@ Theano's own answer to a missing library is a traceback or, on OpenCL, a segment
 """
 
 import dataclasses
+import functools
 import importlib
 import re
 from collections.abc import Iterator
 from typing import Literal
 
 from audiostyle.errors import InputError
-from audiostyle.network import accelerator, opencl
-from audiostyle.network.accelerator import Gpu, Missing, version_text
+from audiostyle.network.gpu import cuda, opencl
+from audiostyle.network.gpu.cuda import Gpu, Missing, version_text
 
 __all__ = ["Finding", "check_device", "device_findings", "resolve_device"]
 
@@ -43,6 +44,7 @@ class Finding:
     remedy: str = ""
 
 
+@functools.cache
 def resolve_device(name: str) -> str:
     """Return the device that a name stands for.
 
@@ -63,43 +65,42 @@ def resolve_device(name: str) -> str:
             "device such as opencl0:0, or auto."
         )
     if name == "auto":
-        return "cuda" if accelerator.cuda_answers() else "cpu"
+        return "cuda" if cuda.cuda_answers() else "cpu"
     return name
 
 
-def check_device(name: str, cudnn: str = "False") -> None:
+@functools.cache  # once in a process: a run asks before it reads clips, and Theano is started later
+def check_device(name: str) -> None:
     """Raise an error in one sentence if a device cannot be used; nothing is started.
 
     Parameters
     ----------
     name : str
         As :func:`resolve_device` returns it.
-    cudnn : str
-        Theano's flag ``dnn.enabled``.
 
     Raises
     ------
     InputError
     """
-    for finding in device_findings(name, cudnn):
+    for finding in device_findings(name):
         if finding.state == "problem":
             raise InputError(
                 f"The device {name!r} cannot be used: {finding.text}; {finding.remedy}, or use --device cpu."
             )
 
 
-def device_findings(name: str, cudnn: str = "False") -> Iterator[Finding]:
+def device_findings(name: str) -> Iterator[Finding]:
     """Look at everything that a device needs, in the order of dependence; takes as :func:`check_device`."""
     match = _NAMES.fullmatch(name)
     if name.startswith("cuda"):
-        yield from _cuda_findings(int(match[1]) if match and match[1] else None, cudnn)
+        yield from _cuda_findings(int(match[1]) if match and match[1] else None)
     elif name.startswith("opencl") and match:
         yield from _opencl_findings(int(match[2]), int(match[3]))
 
 
-def _cuda_findings(number: int | None, cudnn: str) -> Iterator[Finding]:
+def _cuda_findings(number: int | None) -> Iterator[Finding]:
     try:
-        driver = accelerator.cuda_driver()
+        driver = cuda.cuda_driver()
     except Missing as missing:
         yield Finding("NVIDIA driver", "problem", str(missing), missing.remedy)
         driver = None
@@ -112,7 +113,7 @@ def _cuda_findings(number: int | None, cudnn: str) -> Iterator[Finding]:
             yield Finding("GPU", "problem", f"there is no GPU {number}", f"use one of {names}")
     yield from _pygpu_findings()
     try:
-        nvrtc = accelerator.nvrtc()
+        nvrtc = cuda.nvrtc()
     except Missing as missing:
         yield Finding("NVRTC", "problem", str(missing), missing.remedy)
         nvrtc = None
@@ -132,14 +133,13 @@ def _cuda_findings(number: int | None, cudnn: str) -> Iterator[Finding]:
         for gpu in driver.gpus[number or 0 :][:1]:  # without a number libgpuarray takes the first
             yield _architecture_finding(f"GPU {number or 0}", gpu, nvrtc)
     try:
-        cublas = accelerator.cublas()
+        cublas = cuda.cublas()
         yield Finding("cuBLAS", "ok", f"{version_text(cublas.version)}, {cublas.path}")
     except Missing as missing:
         yield Finding("cuBLAS", "problem", str(missing), missing.remedy)
-    yield _cudnn_finding(cudnn)
 
 
-def _architecture_finding(subject: str, gpu: Gpu, nvrtc: accelerator.Nvrtc) -> Finding:
+def _architecture_finding(subject: str, gpu: Gpu, nvrtc: cuda.Nvrtc) -> Finding:
     """Tell whether libgpuarray and this NVRTC can serve a GPU."""
     text = f"{gpu.name}, architecture {version_text(gpu.capability)}, {gpu.memory / 2**30:.0f} GiB"
     if gpu.capability[0] >= 10:
@@ -157,7 +157,7 @@ def _architecture_finding(subject: str, gpu: Gpu, nvrtc: accelerator.Nvrtc) -> F
             f"{text}: NVRTC {version_text(nvrtc.version)} compiles for {served} only",
             "use the image's target cuda (NVRTC 11.8, for 3.5 to 9.0) or, for a K80, k80 (NVRTC 11.2)",
         )
-    error = accelerator.nvrtc_error(gpu.architecture)
+    error = cuda.nvrtc_error(gpu.architecture)
     if error:
         return Finding(
             subject,
@@ -166,23 +166,6 @@ def _architecture_finding(subject: str, gpu: Gpu, nvrtc: accelerator.Nvrtc) -> F
             "see that libnvrtc-builtins of the same version lies beside libnvrtc and on the loader's path",
         )
     return Finding(subject, "ok", f"{text}; NVRTC {version_text(nvrtc.version)} compiles for it")
-
-
-def _cudnn_finding(enabled: str) -> Finding:
-    """Tell about cuDNN, which is not used unless the user's own Theano flags ask for it."""
-    cudnn = accelerator.cudnn()
-    wanted = enabled.lower() not in ("false", "0", "no", "off")
-    if cudnn is None:
-        state, text = ("problem", "cuDNN was not found") if wanted else ("ok", "none, and none is needed")
-    elif cudnn.version[0] > 7:
-        state = "problem" if wanted else "note"
-        text = f"cuDNN {version_text(cudnn.version)} was found, {cudnn.path}, but Theano 1.0.5 can use 5 to 7 only"
-        text += "" if wanted else "; it is left alone"
-    else:
-        state = "ok"
-        text = f"{version_text(cudnn.version)}, {cudnn.path}" + ("" if wanted else "; it is left alone")
-    remedy = f"take dnn.enabled={enabled} out of THEANO_FLAGS or .theanorc" if state == "problem" else ""
-    return Finding("cuDNN", state, text, remedy)  # type: ignore[arg-type]
 
 
 def _opencl_findings(platform: int, device: int) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ import dataclasses
 from typing import Any
 
 from audiostyle.errors import InputError
-from audiostyle.setting_fields import check_setting, parse_setting, setting
+from audiostyle.settings.fields import check_setting, parse_setting, setting
 
 __all__ = ["STYLE_LAYERS", "Settings", "describe_settings"]
 

@@ -10,19 +10,17 @@ import ctypes
 import dataclasses
 import functools
 import os
-import sys
 from pathlib import Path
 
 __all__ = [
     "Driver",
     "Gpu",
-    "Library",
     "Missing",
     "Nvrtc",
+    "SharedLibrary",
     "cublas",
     "cuda_answers",
     "cuda_driver",
-    "cudnn",
     "nvrtc",
     "nvrtc_error",
     "open_library",
@@ -43,7 +41,6 @@ _DRIVER_RESULTS = {
     999: "the NVIDIA kernel module does not answer (does nvidia-smi work?)",
 }
 _ATTRIBUTE_MAJOR, _ATTRIBUTE_MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
-_WHEELS = {"libnvrtc": "nvidia-cuda-nvrtc-cu11", "libcublas": "nvidia-cublas-cu11"}
 
 
 class Missing(Exception):
@@ -60,7 +57,7 @@ class Missing(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class Library:
+class SharedLibrary:
     """A shared library that could be opened.
 
     Attributes
@@ -98,14 +95,14 @@ class Gpu:
 
 
 @dataclasses.dataclass(frozen=True)
-class Driver(Library):
+class Driver(SharedLibrary):
     """CUDA's driver; `version` is the newest CUDA whose code it takes."""
 
     gpus: tuple[Gpu, ...]
 
 
 @dataclasses.dataclass(frozen=True)
-class Nvrtc(Library):
+class Nvrtc(SharedLibrary):
     """CUDA's run-time compiler, and the architectures it compiles for, such as (35, 37, ..., 90)."""
 
     architectures: tuple[int, ...]
@@ -178,7 +175,7 @@ def nvrtc() -> Nvrtc:
     Missing
     """
     names = ("libnvrtc.so.11.2", "libnvrtc.so.12", "libnvrtc.so.13")
-    library = open_library("CUDA's compiler NVRTC", "libnvrtc", names, _wheel_remedy("libnvrtc"))
+    library = open_library("CUDA's compiler NVRTC", "libnvrtc", names, _remedy("nvidia-cuda-nvrtc-cu11", "libnvrtc"))
     major, minor, count = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
     library.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
     architectures: tuple[int, ...] = ()
@@ -213,7 +210,7 @@ def nvrtc_error(architecture: int) -> str:
 
 
 @functools.cache
-def cublas() -> Library:
+def cublas() -> SharedLibrary:
     """Ask cuBLAS for its version.
 
     Raises
@@ -221,27 +218,13 @@ def cublas() -> Library:
     Missing
     """
     names = ("libcublas.so.11", "libcublas.so.12", "libcublas.so.13")
-    library = open_library("CUDA's BLAS", "libcublas", names, _wheel_remedy("libcublas"))
+    library = open_library("CUDA's BLAS", "libcublas", names, _remedy("nvidia-cublas-cu11", "libcublas"))
     version = []
     for part in range(3):  # libraryPropertyType: MAJOR_VERSION, MINOR_VERSION, PATCH_LEVEL
         value = ctypes.c_int()
         library.cublasGetProperty(part, ctypes.byref(value))
         version.append(value.value)
-    return Library(path_of("libcublas"), tuple(version))
-
-
-@functools.cache
-def cudnn() -> Library | None:
-    """Return cuDNN, or None where there is none; Theano 1.0.5 can use versions 5 to 7 only."""
-    for name in ("libcudnn.so", *(f"libcudnn.so.{major}" for major in (9, 8, 7, 6, 5))):
-        try:
-            number = int(ctypes.CDLL(name).cudnnGetVersion())
-        except (OSError, AttributeError):
-            continue
-        # 7605 is 7.6.5, and from version 9 on 90100 is 9.1.0.
-        scale = 10000 if number >= 90000 else 1000
-        return Library(path_of("libcudnn"), (number // scale, number % scale // 100))
-    return None
+    return SharedLibrary(path_of("libcublas"), tuple(version))
 
 
 def _driver_version(number: int) -> Version:
@@ -255,7 +238,7 @@ def open_library(what: str, stem: str, versioned: tuple[str, ...], remedy: str) 
     Raises
     ------
     Missing
-        Naming the library as `what` and saying what to do: `remedy`, or the link that is wanting.
+        Naming the library as `what` and saying what to do: `remedy`, or the missing link.
     """
     try:
         return ctypes.CDLL(f"{stem}.so")
@@ -278,17 +261,10 @@ def open_library(what: str, stem: str, versioned: tuple[str, ...], remedy: str) 
     raise Missing(f"{what} was not found ({reason})", remedy)
 
 
-def _wheel_remedy(stem: str) -> str:
-    """Return what to do about a missing CUDA library, with the folder where a wheel has already put it."""
-    for folder in map(Path, sys.path):
-        for path in sorted(folder.glob(f"nvidia/*/lib/{stem}.so.*")):
-            return (
-                f"it is in {path.parent}: link it there as {stem}.so (ln -s {path.name} {stem}.so) and put that "
-                "folder into LD_LIBRARY_PATH or /etc/ld.so.conf.d"
-            )
+def _remedy(wheel: str, stem: str) -> str:
     return (
-        f"use the project's Docker image, or pip install {_WHEELS[stem]}, link the file as {stem}.so and put its "
-        "folder into LD_LIBRARY_PATH"
+        f"use the project's Docker image, or pip install {wheel}, link the file as {stem}.so and put its folder into "
+        "LD_LIBRARY_PATH"
     )
 
 

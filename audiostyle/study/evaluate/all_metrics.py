@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from audiostyle.study.evaluate import autocorrelation, buzz, copying, harmony, overlap, rhythm, spectral, timbre
+from audiostyle.study.evaluate import buzz, copying, figure4, harmony, overlap, rhythm, spectral, timbre
 from audiostyle.study.evaluate.sounds import Sound, cut
 
 __all__ = ["MODULES", "evaluate", "evaluate_by_module"]
@@ -10,7 +10,7 @@ __all__ = ["MODULES", "evaluate", "evaluate_by_module"]
 #: Module by module, in the order of the tables; the keys head the parts of a table.
 MODULES = OrderedDict(
     [
-        ("autocorrelation (the paper's Figure 4)", autocorrelation),
+        ("autocorrelation (the paper's Figure 4)", figure4),
         ("rhythm", rhythm),
         ("timbre", timbre),
         ("harmony", harmony),

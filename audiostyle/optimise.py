@@ -1,10 +1,14 @@
-"""L-BFGS in rounds over an objective; knows no screen, no file and no network.
+"""From noise downhill: the start image, L-BFGS in rounds over an objective, and a record of each step.
+
+Nothing here knows of a screen, a file or a network: records go to whoever asked for them, and a progress
+bar shows them, an archive keeps them, a test compares them.
 
 The authors call ``scipy.optimize.fmin_l_bfgs_b`` again and again, 40 evaluations each, from the last
 point that was evaluated and with an empty memory (imageTransfer.py:104-107; D5, T16).  So between two
 rounds the image is the whole state, which is what makes an exact resume possible.
 """
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 
@@ -12,19 +16,113 @@ import numpy as np
 import scipy.optimize
 
 from audiostyle.errors import RunError
-from audiostyle.records import Evaluation, Round
 from audiostyle.settings import Settings
 
-__all__ = ["run_round", "transfer"]
+__all__ = ["Evaluation", "Round", "descend", "run_round", "start_image"]
 
 ObjectiveFunction = Callable[[np.ndarray], tuple[dict[str, float], float, np.ndarray]]
+
+# The authors' code initialises sixteen convolution layers at random before it loads their weights
+# (vggnet.py), so that many numbers of numpy's generator are gone: sum of out * in * 9.
+_GLOROT_DRAWS = 20_018_880
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """One evaluation of the losses and their gradient.
+
+    Attributes
+    ----------
+    round : int
+        Round it belongs to, from 1.
+    index : int
+        Its number within the round, from 1.
+    parts : dict of str to float
+        Weighted loss parts by name: ``content``, ``style_conv1_1``, ``total_variation``,
+        ``row_autocorrelation``, ``column_autocorrelation``; autocorrelations of layers other than
+        the input end in the layer's name (``row_autocorrelation_conv1_1``).
+    total : float
+        Their sum as the optimiser saw it.
+    seconds : float
+        Wall-clock time it took.
+    image : numpy.ndarray ``(1, 3, height, width)`` or None
+        Where it was, while it is being reported; nobody keeps the images of thousands of evaluations.
+    """
+
+    round: int
+    index: int
+    parts: dict[str, float]
+    total: float
+    seconds: float
+    image: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """One finished L-BFGS run (T16: its memory starts empty).
+
+    Attributes
+    ----------
+    index : int
+        Its number, from 1.
+    image : numpy.ndarray of float32 ``(1, 3, height, width)``
+        Where the next round starts.
+    total : float
+        Loss at the end of the round.
+    evaluations : int
+        Number of evaluations it took.
+    message : str
+        Why L-BFGS stopped, in scipy's words.
+    warnflag : int
+        0 converged, 1 limit reached, 2 anything else.
+    nit : int
+        L-BFGS steps taken.
+    seconds : float
+        Wall-clock time of the whole round.
+    state : dict of str to numpy.ndarray
+        What the optimiser carries into the next round besides the image; nothing where its memory starts empty.
+    """
+
+    index: int
+    image: np.ndarray
+    total: float
+    evaluations: int
+    message: str
+    warnflag: int
+    nit: int
+    seconds: float
+    state: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+
+def start_image(height: int, width: int, settings: Settings) -> np.ndarray:
+    """Return the first image, uniform noise in -128 .. 128.
+
+    Parameters
+    ----------
+    height, width : int
+        Size in pixels.
+    settings : Settings
+        ``seed``; with ``start='released'`` the numbers that the authors' code draws and throws away
+        (the network's initial weights, one whole image, imageTransfer.py:46) are skipped.
+
+    Returns
+    -------
+    np.ndarray ``(1, 3, height, width)`` of the settings' ``float_type``
+    """
+    shape = (1, 3, height, width)
+    random = np.random.RandomState(settings.seed)
+    if settings.start == "released":
+        to_skip = _GLOROT_DRAWS + int(np.prod(shape))
+        while to_skip:
+            to_skip -= random.random_sample(min(to_skip, 1_000_000)).size
+    return random.uniform(-128, 128, shape).astype(settings.float_type)
 
 
 def _ignore(evaluation: Evaluation) -> None:
     """Take an evaluation's record and do nothing."""
 
 
-def transfer(
+def descend(
     objective: ObjectiveFunction,
     image: np.ndarray,
     settings: Settings,
@@ -42,7 +140,7 @@ def transfer(
     settings : Settings
         ``rounds``, ``max_evaluations``, ``restart``.
     on_evaluation : callable
-        Called with an :class:`Evaluation` after each; what it raises ends the transfer.
+        Called with an :class:`Evaluation` after each; what it raises ends the descent.
     first_round : int
         Number of the first round, greater than 1 when a run is resumed.
 

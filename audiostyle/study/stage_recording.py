@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from audiostyle.audio.inversion import invert
-from audiostyle.audio.representation import unrepresent
-from audiostyle.audio.spectrogram import image_shape, log_spectrogram, mel_filters, to_mel
+from audiostyle.audio.mel import mel_filters, to_mel
+from audiostyle.audio.representation import image_shape
+from audiostyle.audio.spectrogram import log_spectrogram
 from audiostyle.errors import InputError, RunError
 from audiostyle.files import sha256_of_file, shown
-from audiostyle.image import rescale_image, tensor_to_values
-from audiostyle.prepare import Prepared, prepare_clip
+from audiostyle.image import rescale_image
+from audiostyle.optimise import start_image
+from audiostyle.pipeline import Analysis, analyse, synthesise
 from audiostyle.run.description import describe_versions
 from audiostyle.settings import Settings
-from audiostyle.start_image import start_image
 from audiostyle.study.stage_file import StageWriter, statistics
 from audiostyle.study.stage_names import LAYERS, STATISTICS
 from audiostyle.weights.load import Weights
@@ -93,8 +93,8 @@ def write_stages(
     """
     progress("Reading the clips")
     clips = {
-        "content": prepare_clip(content, settings, settings.offset_content),
-        "style": prepare_clip(style, settings, settings.offset_style),
+        "content": analyse(content, settings, settings.offset_content),
+        "style": analyse(style, settings, settings.offset_style),
     }
     attributes: dict[str, Any] = {
         "settings": dataclasses.asdict(settings),
@@ -188,7 +188,7 @@ def read_image(path: str, height: int, width: int) -> np.ndarray:
     return array
 
 
-def _clip_stages(clips: dict[str, Prepared], settings: Settings) -> Stages:
+def _clip_stages(clips: dict[str, Analysis], settings: Settings) -> Stages:
     """Yield both clips from samples to tensor."""
     with_mel = settings.representation in _ON_MEL or _mel_works(settings)
     if with_mel:
@@ -227,7 +227,7 @@ def _image_axes(settings: Settings) -> str:
     return "frame, bin" if settings.spec_orientation == "time_rows" else "bin, frame"
 
 
-def _build_objective(clips: dict[str, Prepared], point: Point, settings: Settings) -> tuple[Any, str]:
+def _build_objective(clips: dict[str, Analysis], point: Point, settings: Settings) -> tuple[Any, str]:
     """Return an Objective that measures every term, and the device it runs on."""
     from audiostyle.network.start import start_theano
 
@@ -243,7 +243,7 @@ def _build_objective(clips: dict[str, Prepared], point: Point, settings: Setting
 
 
 def _network_stages(
-    objective: Any, clips: dict[str, Prepared], point: Point, progress: Callable[[str], None]
+    objective: Any, clips: dict[str, Analysis], point: Point, progress: Callable[[str], None]
 ) -> Stages:
     """Yield losses, gradient and activations at an image."""
     image = point.image.astype(objective.dtype)
@@ -256,8 +256,8 @@ def _network_stages(
             f"At this image {', '.join(wrong) or 'the gradient'} is not a finite number; images have values of about "
             "-128 to 128, and --float64 reaches further."
         )
-    for name, value in unweighted.items():
-        yield f"losses/{name}", value, {"weight": objective.weights[name]}
+    for term in objective.terms:
+        yield f"losses/{term.name}", unweighted[term.name], {"weight": term.weight}
     yield "losses/total", total, {}
     yield "gradient", gradient, {}
     for source, tensor in {"content": clips["content"].tensor, "style": clips["style"].tensor, "image": image}.items():
@@ -270,11 +270,9 @@ def _network_stages(
             yield f"features/{source}/{layer}", activation if point.whole_features else values, extra
 
 
-def _inversion_stages(clips: dict[str, Prepared], settings: Settings, progress: Callable[[str], None]) -> Stages:
+def _inversion_stages(clips: dict[str, Analysis], settings: Settings, progress: Callable[[str], None]) -> Stages:
     """Yield the content image put straight back into sound, with no transfer."""
     progress("Inverting the content's image")
-    ranges = {role: clip.value_range for role, clip in clips.items()}
-    log_spec = unrepresent(tensor_to_values(clips["content"].tensor, ranges, settings), settings)
     waves: dict[int, np.ndarray] = {}
     offsets: list[np.ndarray] = []
 
@@ -283,13 +281,14 @@ def _inversion_stages(clips: dict[str, Prepared], settings: Settings, progress: 
             waves[index] = wave.copy()
         offsets.append(slides)
 
-    samples = invert(log_spec, settings, trace=keep)
+    made = synthesise(clips["content"].tensor, clips["content"], clips["style"], settings, trace=keep)
+    log_spec, samples = made.spectrogram, made.samples
     yield "inversion/spectrogram", log_spec, {}
     if settings.inversion == "released":
         yield "inversion/offsets", np.array(offsets, dtype=np.int32), {}
         for index, wave in waves.items():
             yield f"inversion/wave_{index}", wave, {}
     yield "inversion/samples", samples, {}
-    made = log_spectrogram(samples, settings)
-    common = min(len(made), len(log_spec))
-    yield "inversion/spectral_error", np.abs(made[:common] - log_spec[:common]).mean(dtype=np.float64), {}
+    again = log_spectrogram(samples, settings)
+    common = min(len(again), len(log_spec))
+    yield "inversion/spectral_error", np.abs(again[:common] - log_spec[:common]).mean(dtype=np.float64), {}

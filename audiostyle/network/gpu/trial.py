@@ -1,6 +1,6 @@
 """A small network's loss and gradient on a device, checked against numpy.
 
-Run in a process of its own (``python -m audiostyle.doctor.trial DEVICE``), because what does not work may
+Run in a process of its own (``python -m audiostyle.network.gpu.trial DEVICE``), because what does not work may
 end the process: an OpenCL driver that refuses a kernel makes Theano crash.
 """
 
@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 from audiostyle.errors import AudioStyleError
-from audiostyle.network.device import Finding
+from audiostyle.network.gpu.device import Finding
 
 __all__ = ["compare_on", "trial_finding"]
 
@@ -22,7 +22,7 @@ _TOLERANCE = 1e-4
 def trial_finding(device: str) -> Finding:
     """Run the trial in a process of its own and say how it ended."""
     start = time.perf_counter()
-    command = [sys.executable, "-m", "audiostyle.doctor.trial", device]
+    command = [sys.executable, "-m", "audiostyle.network.gpu.trial", device]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:

@@ -107,6 +107,13 @@ def repeating_lag(curve: np.ndarray) -> tuple[float, float]:
     tuple of float
         ``(lag, strength)``, in lags (columns, for the row curve) and [-1 .. 1]; NaN and 0 if there is
         no maximum.
+
+    Examples
+    --------
+    >>> curve = -np.cos(2 * np.pi * np.arange(400) / 50)
+    >>> lag, strength = repeating_lag(curve)
+    >>> round(lag)
+    50
     """
     import scipy.signal
 

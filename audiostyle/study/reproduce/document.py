@@ -12,8 +12,8 @@ from typing import Any
 
 from audiostyle import __version__
 from audiostyle.run.archived_run import ArchivedRun
-from audiostyle.study.evaluate.files import Evaluation, Row
-from audiostyle.study.evaluate.report import SCHEMA as METRICS_SCHEMA
+from audiostyle.study.evaluate.measured_files import Measurements, Row
+from audiostyle.study.evaluate.tables import SCHEMA as METRICS_SCHEMA
 from audiostyle.study.reproduce.experiments import EXPERIMENTS
 
 __all__ = ["SCHEMA", "as_document", "as_json"]
@@ -29,7 +29,7 @@ def as_document(
     runs: Mapping[str, ArchivedRun],
     manifests: Mapping[str, dict[str, Any]],
     outputs: Mapping[str, bytes],
-    evaluation: Evaluation,
+    evaluation: Measurements,
 ) -> dict[str, Any]:
     """Return the reproduction as what JSON can hold.
 
@@ -41,7 +41,7 @@ def as_document(
         Their ``run.json``.
     outputs : mapping of str to bytes
         Their ``output.wav``.
-    evaluation : Evaluation
+    evaluation : Measurements
         Of their sounds.
     """
     rows = {row.name: row for row in evaluation.rows}

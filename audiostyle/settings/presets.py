@@ -3,7 +3,7 @@
 from typing import Any
 
 from audiostyle.errors import InputError
-from audiostyle.settings import Settings
+from audiostyle.settings.settings import Settings
 
 __all__ = ["PRESETS", "preset"]
 

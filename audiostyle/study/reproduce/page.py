@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audiostyle.study.evaluate.files import Evaluation, Row
+from audiostyle.study.evaluate.measured_files import Measurements, Row
 from audiostyle.study.reproduce.figures import CAPTIONS
-from audiostyle.study.reproduce.measures import SCALE
+from audiostyle.study.reproduce.scale import SCALE
 
 __all__ = ["render_report"]
 
@@ -44,15 +44,15 @@ _SHORT = {
 
 
 def render_report(
-    document: Mapping[str, Any], evaluation: Evaluation, files: Mapping[str, bytes], title: str = "Reproduction"
+    document: Mapping[str, Any], evaluation: Measurements, files: Mapping[str, bytes], title: str = "Reproduction"
 ) -> str:
     """Return the page.
 
     Parameters
     ----------
     document : mapping
-        From :func:`audiostyle.study.reproduce.results.as_document`.
-    evaluation : Evaluation
+        From :func:`audiostyle.study.reproduce.document.as_document`.
+    evaluation : Measurements
         The same numbers under their headings.
     files : mapping of str to bytes
         Sounds and pictures by their path in the reproduction's folder; what is missing is left out.
@@ -166,7 +166,7 @@ def _facts(experiments: Mapping[str, Any]) -> str:
     return _table("how they went", list(experiments), rows)
 
 
-def _tables(evaluation: Evaluation) -> list[str]:
+def _tables(evaluation: Measurements) -> list[str]:
     rows = evaluation.rows
     heads = [_SHORT.get(row.name, row.name) for row in rows]
     return [

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from audiostyle.errors import InputError
+from audiostyle.pipeline import through_the_image
 from audiostyle.settings import Settings
-from audiostyle.study.evaluate.everything import evaluate_by_module
-from audiostyle.study.evaluate.floor import after_inversion
+from audiostyle.study.evaluate.all_metrics import evaluate_by_module
 from audiostyle.study.evaluate.sounds import MINIMUM_SECONDS, Sound, measure
 
-__all__ = ["Evaluation", "Row", "evaluate_files", "labels"]
+__all__ = ["Measurements", "Row", "evaluate_files", "labels"]
 
 Scores = OrderedDict[str, OrderedDict[str, float]]
 
@@ -52,7 +52,7 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluation:
+class Measurements:
     """Everything that one call of ``audiostyle evaluate`` found.
 
     Attributes
@@ -75,7 +75,7 @@ def evaluate_files(
     *,
     inversion: bool = True,
     progress: Callable[[str], None] | None = None,
-) -> Evaluation:
+) -> Measurements:
     """Measure outputs against content and style, and those against themselves for a scale.
 
     Content and style are cut and band-passed as the transfer does it.  Outputs are not: they come
@@ -135,7 +135,7 @@ def evaluate_files(
         add("content inverted", "content_inverted", None, measure(_inverted(content, settings, analysis), analysis))
     for label, path, (samples, note) in zip(labels(outputs), outputs, loaded, strict=True):
         add(label, "output", path, measure(samples, analysis), note)
-    return Evaluation(analysis, tuple(rows))
+    return Measurements(analysis, tuple(rows))
 
 
 def labels(paths: Sequence[str]) -> list[str]:
@@ -153,7 +153,7 @@ def _inverted(path: str, settings: Settings, analysis: Settings) -> np.ndarray:
     from audiostyle.audio.clip import bandpass, load_clip
 
     samples = bandpass(load_clip(path, settings, settings.offset_content), settings)
-    samples = after_inversion(samples, settings)
+    samples = through_the_image(samples, settings)
     if settings.sample_rate == analysis.sample_rate:
         return samples
     import librosa

@@ -4,16 +4,12 @@ import csv
 import io
 import json
 import math
-import os
-import tempfile
-from collections.abc import Sequence
 from typing import Any
 
 from audiostyle import __version__
-from audiostyle.errors import InputError, RunError
-from audiostyle.study.evaluate.files import Evaluation, Row
+from audiostyle.study.evaluate.measured_files import Measurements, Row
 
-__all__ = ["SCHEMA", "as_csv", "as_document", "as_json", "as_table", "check_writable", "write_whole"]
+__all__ = ["SCHEMA", "as_csv", "as_document", "as_json", "as_table"]
 
 #: Name and version of the JSON's form; ``schema.json`` beside this module describes it.
 SCHEMA = "audiostyle-evaluation/1"
@@ -39,7 +35,7 @@ _ANALYSIS = (
 _WIDTH = 10
 
 
-def as_document(evaluation: Evaluation) -> dict[str, Any]:
+def as_document(evaluation: Measurements) -> dict[str, Any]:
     """Return the evaluation as what JSON can hold; a metric that is not defined is None."""
     return {
         "schema": SCHEMA,
@@ -59,12 +55,12 @@ def as_document(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def as_json(evaluation: Evaluation) -> str:
+def as_json(evaluation: Measurements) -> str:
     """Return the evaluation as JSON text, every number with all its digits."""
     return json.dumps(as_document(evaluation), indent=2, allow_nan=False) + "\n"
 
 
-def as_csv(evaluation: Evaluation) -> str:
+def as_csv(evaluation: Measurements) -> str:
     """Return a header and one row per sound; a metric that is not defined is an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -77,12 +73,12 @@ def as_csv(evaluation: Evaluation) -> str:
     return text.getvalue()
 
 
-def as_table(evaluation: Evaluation, width: int = 100) -> str:
+def as_table(evaluation: Measurements, width: int = 100) -> str:
     """Return an aligned table, metrics down and sounds across, in as many parts as the width asks for.
 
     Parameters
     ----------
-    evaluation : Evaluation
+    evaluation : Measurements
         What to show.
     width : int
         Columns of the terminal.  The scale is repeated in each part.
@@ -149,59 +145,3 @@ def _cell(value: float | None) -> str:
 def _defused(text: str) -> str:
     """Keep a file's name from being a formula to a spreadsheet."""
     return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
-def check_writable(path: str, inputs: Sequence[str] = ()) -> None:
-    """Find out before the work whether a file of numbers can be written to `path`.
-
-    Raises
-    ------
-    InputError
-        If there is no such folder, or the path is a folder, or one of the `inputs`.
-    """
-    folder = os.path.dirname(path) or "."
-    what = None
-    if os.path.isdir(path) or not os.path.basename(path):
-        what = "it is a folder; name a file"
-    elif not os.path.isdir(folder):
-        what = f"there is no folder {folder!r}; make it first"
-    elif not os.access(folder, os.W_OK):
-        what = f"files cannot be made in {folder!r}; choose another folder"
-    elif os.path.realpath(path) in map(os.path.realpath, inputs):
-        what = "it is one of the sounds to be measured; name another file"
-    if what is not None:
-        raise InputError(f"The numbers cannot be written to {path!r}: {what}.")
-
-
-def write_whole(path: str, text: str) -> None:
-    """Write a text file, whole or not at all.
-
-    Raises
-    ------
-    RunError
-        If the file cannot be written.
-    """
-    folder = os.path.dirname(path) or "."
-    beside = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", errors="surrogateescape", dir=folder, prefix=".audiostyle-part-", delete=False
-        ) as stream:
-            beside = stream.name
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(beside, 0o666 & ~_umask())
-        os.replace(beside, path)
-        beside = None
-    except OSError as error:
-        raise RunError(f"The numbers cannot be written to {path!r}: {error.strerror or error}.") from None
-    finally:
-        if beside is not None:
-            os.unlink(beside)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -5,21 +5,18 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from audiostyle.audio.representation import unrepresent
-from audiostyle.errors import InputError
-from audiostyle.files import reason, shown
-from audiostyle.image import tensor_to_values
-from audiostyle.prepare import Prepared, prepare_clip
+from audiostyle.files import read_bytes
+from audiostyle.pipeline import Analysis, analyse, read_back
 from audiostyle.run.archive import ARCHIVE_NAME, Archive
 from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.folder import RUN_FILES, RunFolder
 from audiostyle.run.manifest import MANIFEST_NAME
 from audiostyle.settings import Settings
+from audiostyle.study.reproduce.document import as_document, as_json
 from audiostyle.study.reproduce.experiments import Plan
 from audiostyle.study.reproduce.figures import Result, draw_figures
-from audiostyle.study.reproduce.measures import measure_sounds, write_scale
-from audiostyle.study.reproduce.report import render_report
-from audiostyle.study.reproduce.results import as_document, as_json
+from audiostyle.study.reproduce.page import render_report
+from audiostyle.study.reproduce.scale import measure_sounds, write_scale
 
 __all__ = ["prepare_folder", "write_reproduction", "write_stage_file"]
 
@@ -42,9 +39,9 @@ def write_stage_file(plan: Plan, name: str) -> None:
     Raises
     ------
     InputError, RunError
-        As :func:`audiostyle.study.stages.write_stages` does.
+        As :func:`audiostyle.study.stage_recording.write_stages` does.
     """
-    from audiostyle.study.stages import Point, choose_image, write_stages
+    from audiostyle.study.stage_recording import Point, choose_image, write_stages
     from audiostyle.weights.load import load_weights
 
     request = plan.request(name)
@@ -82,8 +79,8 @@ def write_reproduction(plan: Plan, names: Sequence[str], progress: Callable[[str
     requests = {name: plan.request(name) for name in names}
     runs = {name: Archive.read(os.path.join(one.folder, ARCHIVE_NAME)) for name, one in requests.items()}
     settings = {name: one.settings for name, one in requests.items()}
-    content = prepare_clip(plan.content, plan.settings, plan.settings.offset_content)
-    style = prepare_clip(plan.style, plan.settings, plan.settings.offset_style)
+    content = analyse(plan.content, plan.settings, plan.settings.offset_content)
+    style = analyse(plan.style, plan.settings, plan.settings.offset_style)
     with RunFolder(plan.folder) as folder:
         progress("Drawing the figures")
         results = {name: _result(plan, run, settings[name], (content, style)) for name, run in runs.items()}
@@ -101,14 +98,14 @@ def write_reproduction(plan: Plan, names: Sequence[str], progress: Callable[[str
             lambda name: progress(f"Measuring {name}"),
         )
         for name in scale:
-            files[name] = _read(os.path.join(plan.folder, name))
+            files[name] = read_bytes(os.path.join(plan.folder, name))
         for name, request in requests.items():
             for file in RUN_FILES:
                 path = os.path.join(request.folder, file)
                 if file.endswith((".png", ".wav")) and os.path.exists(path):
-                    files[f"{name}/{file}"] = _read(path)
+                    files[f"{name}/{file}"] = read_bytes(path)
         manifests = {name: _manifest(request.folder) for name, request in requests.items()}
-        outputs = {name: _read(os.path.join(request.folder, "output.wav")) for name, request in requests.items()}
+        outputs = {name: read_bytes(os.path.join(request.folder, "output.wav")) for name, request in requests.items()}
         document = as_document(runs, manifests, outputs, evaluation)
         folder.write_bytes("results.json", as_json(document).encode("ascii"))
         progress("Writing the page")
@@ -116,27 +113,17 @@ def write_reproduction(plan: Plan, names: Sequence[str], progress: Callable[[str
     return os.path.join(plan.folder, "report.html")
 
 
-def _result(plan: Plan, run: ArchivedRun, settings: Settings, clips: tuple[Prepared, Prepared]) -> Result:
+def _result(plan: Plan, run: ArchivedRun, settings: Settings, clips: tuple[Analysis, Analysis]) -> Result:
     """Turn a run's last image into values and spectrogram, as the run did before it made the sound."""
     if settings.representation != plan.settings.representation:
         offsets = settings.offset_content, settings.offset_style
         paths = plan.content, plan.style
-        content, style = (prepare_clip(path, settings, offset) for path, offset in zip(paths, offsets, strict=True))
+        content, style = (analyse(path, settings, offset) for path, offset in zip(paths, offsets, strict=True))
     else:
         content, style = clips
-    ranges = {"content": content.value_range, "style": style.value_range}
-    values = tensor_to_values(run.last_image, ranges, settings)
-    return Result(settings, values, unrepresent(values, settings))
+    return Result(settings, *read_back(run.last_image, content, style, settings))
 
 
 def _manifest(folder: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(_read(os.path.join(folder, MANIFEST_NAME)))
+    content: dict[str, Any] = json.loads(read_bytes(os.path.join(folder, MANIFEST_NAME)))
     return content
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as stream:
-            return stream.read()
-    except OSError as error:
-        raise InputError(f"The file {shown(path)} of a finished experiment cannot be read: {reason(error)}.") from error

@@ -1,10 +1,10 @@
-"""OpenCL's platforms and matrix products, asked as :mod:`audiostyle.network.accelerator` asks for CUDA's."""
+"""OpenCL's platforms and matrix products, asked as :mod:`audiostyle.network.gpu.cuda` asks for CUDA's."""
 
 import ctypes
 import dataclasses
 import functools
 
-from audiostyle.network.accelerator import open_library, path_of
+from audiostyle.network.gpu.cuda import open_library, path_of
 
 __all__ = ["OpenCLPlatform", "opencl_blas", "opencl_platforms"]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from audiostyle.errors import RunError
+from audiostyle.optimise import descend, run_round
 from audiostyle.settings import Settings
-from audiostyle.transfer import run_round, transfer
 
 SHAPE = (1, 3, 4, 5)
 
@@ -34,7 +34,7 @@ def start():
 
 
 def test_descends_to_the_minimum(objective, target):
-    rounds = list(transfer(objective, start(), Settings(iterations=6)))
+    rounds = list(descend(objective, start(), Settings(iterations=6)))
     assert [finished.index for finished in rounds] == [1, 2, 3, 4, 5]  # D5: one less than asked
     np.testing.assert_allclose(rounds[-1].image, target, atol=0.05)
     assert rounds[-1].total < 1e-4 * rounds[0].total or rounds[-1].total < 1e-2
@@ -42,7 +42,7 @@ def test_descends_to_the_minimum(objective, target):
 
 def test_every_evaluation_is_reported(objective):
     seen = []
-    (finished,) = transfer(objective, start(), Settings(iterations=2, max_evaluations=5), seen.append)
+    (finished,) = descend(objective, start(), Settings(iterations=2, max_evaluations=5), seen.append)
     assert [record.index for record in seen] == list(range(1, finished.evaluations + 1))
     assert 5 <= finished.evaluations <= 5 + 20
     assert all(record.round == 1 and record.total == sum(record.parts.values()) for record in seen)
@@ -59,7 +59,7 @@ def test_a_round_starts_where_the_last_was_evaluated(objective):
         return objective(image)
 
     settings = Settings(iterations=3, max_evaluations=5)
-    counts = [finished.evaluations for finished in transfer(recording, start(), settings)]
+    counts = [finished.evaluations for finished in descend(recording, start(), settings)]
     np.testing.assert_array_equal(points[counts[0]], points[counts[0] - 1])
 
 
@@ -77,8 +77,8 @@ def test_restart_best_takes_the_lowest_point(objective):
 
 def test_resumed_rounds_are_bit_identical(objective):
     settings = Settings(iterations=6, max_evaluations=7)
-    whole = list(transfer(objective, start(), settings))
-    again = list(transfer(objective, whole[1].image, settings, first_round=3))
+    whole = list(descend(objective, start(), settings))
+    again = list(descend(objective, whole[1].image, settings, first_round=3))
     assert [finished.index for finished in again] == [3, 4, 5]
     for one, other in zip(whole[2:], again, strict=True):
         np.testing.assert_array_equal(one.image, other.image)
@@ -112,4 +112,4 @@ def test_what_the_callback_raises_ends_the_transfer(objective):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(transfer(objective, start(), Settings(), stop))
+        list(descend(objective, start(), Settings(), stop))

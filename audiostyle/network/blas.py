@@ -1,0 +1,89 @@
+"""The BLAS of functions on the CPU: which library, and, before numpy is imported, which of its kernels."""
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+from audiostyle.cache import cache_folder, private_temporary_folder
+from audiostyle.errors import RunError
+
+__all__ = ["bundled_blas", "choose_blas_kernels", "links"]
+
+_ZEN_3 = 0x19  # AMD's family; Zen 4 has the same
+_SKYLAKE_X = {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
+
+
+def choose_blas_kernels(authors: bool = False) -> None:
+    """Tell OpenBLAS which kernels to use, where its own choice is a bad one.
+
+    The OpenBLAS in the pinned numpy and scipy ends at AMD's Zen 3.  On a Zen 5 it takes kernels of 2007,
+    which are many times slower than those for Skylake-X or, without AVX-512, for Haswell, which any of
+    these processors runs.
+
+    Parameters
+    ----------
+    authors : bool
+        Take the kernels that the recorded numbers were made with, those for Skylake-X, where the
+        processor runs them, whatever ``OPENBLAS_CORETYPE`` says.  With random weights a ReLU whose
+        input is all but 0 depends on the last bit of a sum, and the gradient on the ReLU: on the
+        recorded image it is then the authors' to 2e-7, with other kernels to 2e-5 or 2e-4.
+    """
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").partition("\n\n")[0].splitlines()
+    except OSError:
+        return
+    said = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    family, flags = said.get("cpu family", ""), set(said.get("flags", "").split())
+    runs_skylake_x = flags >= _SKYLAKE_X
+    if authors and runs_skylake_x:
+        os.environ["OPENBLAS_CORETYPE"] = "SkylakeX"
+    newer = said.get("vendor_id") == "AuthenticAMD" and family.isdecimal() and int(family) > _ZEN_3
+    if newer and "avx2" in flags:
+        os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX" if runs_skylake_x else "Haswell")
+
+
+def bundled_blas() -> str:
+    """Return linker flags for the 32-bit-integer OpenBLAS inside scipy's wheel.
+
+    numpy's wheel has the 64-bit-integer one, whose names Theano does not call.
+    """
+    import scipy
+
+    folder = Path(scipy.__file__).resolve().parent.parent / "scipy.libs"
+    libraries = sorted(folder.glob("libopenblasp-*.so"))
+    if not libraries:
+        raise RunError(
+            f"No OpenBLAS was found in {folder}, where scipy's wheel keeps it; install scipy from the package index "
+            "(pip install scipy), or name a BLAS yourself: THEANO_FLAGS=blas.ldflags=-lopenblas."
+        )
+    return f"-L{_without_spaces(folder)} -l:{libraries[-1].name}"
+
+
+def _without_spaces(folder: Path) -> Path:
+    """Return `folder`, or a link to it in a path without spaces: Theano splits its flags at them."""
+    if " " not in str(folder):
+        return folder
+    base = cache_folder()
+    if " " in str(base):
+        base = private_temporary_folder()
+        base.mkdir(mode=0o700, exist_ok=True)
+        if base.stat().st_uid != os.getuid():
+            raise RunError(f"{base} belongs to another user; remove it, or name another folder in TMPDIR.")
+    link = base / ("libraries-" + hashlib.sha256(os.fsencode(folder)).hexdigest()[:16])
+    if not link.is_symlink() or Path(os.readlink(link)) != folder:
+        beside = link.with_name(f"{link.name}.{os.getpid()}")
+        beside.symlink_to(folder)
+        os.replace(beside, link)
+    return link
+
+
+def links(flags: str) -> bool:
+    """Tell whether a program that calls BLAS can be linked with these flags."""
+    if not flags.strip():
+        return False
+    program = 'extern "C" void sgemm_(); int main() { sgemm_(); }'
+    # Theano adds an rpath for every -L, without which a library's own needs are not found.
+    paths = [f"-Wl,-rpath,{flag[2:]}" for flag in flags.split() if flag.startswith("-L")]
+    command = ["g++", "-x", "c++", "-", *flags.split(), *paths, "-o", os.devnull]
+    return subprocess.run(command, input=program, text=True, capture_output=True, check=False).returncode == 0
