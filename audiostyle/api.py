@@ -112,7 +112,7 @@ def transfer(
     """
     settings = settings or Settings()
     first, second = analyse(content, settings, settings.offset_content), analyse(style, settings, settings.offset_style)
-    loaded = weights if isinstance(weights, Weights) else load_weights(os.fspath(weights), settings)
+    loaded = weights if isinstance(weights, Weights) else load_weights(os.fspath(weights), settings.threads)
     objective = make_objective(first.tensor, second.tensor, loaded, settings)
     evaluations: list[Evaluation] = []
 

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, NoReturn, TypeVar
 from audiostyle.errors import AudioStyleError, InputError, RunError
 from audiostyle.files import AnyPath, reason, shown
 
-__all__ = ["MOST_MEMORY", "isolated"]
+__all__ = ["MOST_MEMORY", "in_words", "isolated"]
 
 Result = TypeVar("Result")
 
@@ -35,7 +35,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 _OUT_OF_MEMORY = 3
 
 
-def isolated(function: Callable[..., Result], *arguments: Any, files: Sequence[AnyPath], seconds: float = 10) -> Result:
+def isolated(function: Callable[..., Result], *arguments: Any, files: Sequence[AnyPath], seconds: float = 6) -> Result:
     """Return ``function(*arguments)``, called in a child process with limits on time and memory.
 
     Parameters
@@ -70,6 +70,12 @@ def isolated(function: Callable[..., Result], *arguments: Any, files: Sequence[A
     if error is not None:
         raise InputError(f"Reading {_named(files)} fails ({error}): damaged, or no such file; get it elsewhere.")
     return result
+
+
+def in_words(error: Exception) -> str:
+    """Return a library's words for an error, to be put into a sentence: short, in one line, all printable."""
+    text = " ".join(str(error).split())[:120].rstrip(". ") or type(error).__name__
+    return ascii(text)[1:-1]
 
 
 def _run(work: Callable[[], NoReturn]) -> int:
@@ -107,8 +113,7 @@ def _work(outcome: BinaryIO, function: Callable[..., Any], arguments: Sequence[A
         except MemoryError:
             raise
         except Exception as error:
-            text = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
-            answer = None, ascii(text)[1:-1].rstrip(".")
+            answer = None, f"{type(error).__name__}: {in_words(error)}"
         pickle.dump(answer, outcome, protocol=5)
         outcome.flush()
         status = 0

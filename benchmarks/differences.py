@@ -345,7 +345,7 @@ def main():
     parser.add_argument("--only", default="", help="measure the settings whose name begins so")
     args = parser.parse_args()
     clips = Clips(args.content, args.style)
-    weights = load_weights(args.weights, Settings())
+    weights = load_weights(args.weights)
     start_theano()
     network = Network(clips, weights.arrays)
     if args.only:

@@ -40,7 +40,7 @@ def prepare(content, style, weights, target, duration):
     from audiostyle.weights.load import inspect_weights, load_weights
 
     if weights == "random":
-        arrays = load_weights(weights, SETTINGS).arrays
+        arrays = load_weights(weights).arrays
     else:
         arrays = converted(inspect_weights(Path(weights), SETTINGS)).arrays
     settings = dataclasses.replace(SETTINGS, duration=duration)

@@ -8,7 +8,7 @@ content_file, style_file, weights_file, output = sys.argv[1:]
 settings = audiostyle.Settings(rowac=True, colac=True, duration=2.0, iterations=3)
 
 content, style = (audiostyle.analyse(path, settings) for path in (content_file, style_file))
-weights = audiostyle.load_weights(weights_file, settings)
+weights = audiostyle.load_weights(weights_file)
 objective = audiostyle.make_objective(content.tensor, style.tensor, weights, settings)
 height, width = content.tensor.shape[2:]
 image = audiostyle.start_image(height, width, settings)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from audiostyle import __version__
 from audiostyle.command.interrupt import graceful_signals
 from audiostyle.command.options import Parser
+from audiostyle.command.surroundings import check_surroundings
 from audiostyle.command.terminal import open_streams, silence, tell
 from audiostyle.errors import AudioStyleError
 from audiostyle.files import reason
@@ -76,5 +77,6 @@ def _run(arguments: Sequence[str] | None) -> int:
     except SystemExit as end:
         # --help, --version and --list-settings have been answered.
         return int(end.code or 0)
+    check_surroundings()
     status: int = args.run(args)
     return status

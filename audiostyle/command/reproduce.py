@@ -79,9 +79,9 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--demo makes its own clips, so --content and --style cannot be given with it.")
 
     from audiostyle.command.interrupt import graceful_signals
+    from audiostyle.command.obtain import find_weights
     from audiostyle.study.reproduce.experiments import Plan, finished_run, run_experiment
     from audiostyle.study.reproduce.write_up import prepare_folder, write_reproduction, write_stage_file
-    from audiostyle.weights.find import find_weights
 
     with graceful_signals():
         prepare_folder(args.output)

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     point = None
     if args.weights is not None:
         image, origin = choose_image(args.image, _seed(args.image_seed), settings)
-        weights = load_weights(args.weights, settings)
+        weights = load_weights(args.weights, settings.threads)
         for note in weights.notes:
             print(f"audiostyle: {note}", file=sys.stderr)
         point = Point(weights, image, origin, args.whole_features)

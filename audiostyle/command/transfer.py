@@ -105,8 +105,8 @@ def _summary(outcome: Any) -> list[str]:
 
 def _request(args: argparse.Namespace) -> Any:
     """Return the Request that parsed arguments stand for."""
+    from audiostyle.command.obtain import find_weights
     from audiostyle.run.request import Request
-    from audiostyle.weights.find import find_weights
 
     if args.resume is not None:
         return _resumed(args)

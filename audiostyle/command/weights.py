@@ -1,13 +1,12 @@
 """``audiostyle weights``: look at a file of VGG-19, fetch one, and make normalised ones."""
 
 import argparse
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiostyle.errors import InputError
+from audiostyle.files import shown
 
 if TYPE_CHECKING:
     from audiostyle.weights.convert import Converted
@@ -75,7 +74,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _add_output(parser: argparse.ArgumentParser, required: bool = False) -> None:
-    default = "" if required else " (default: vgg19_weights/vgg19_normalized.pkl)"
+    default = "" if required else " (default: vgg19_normalized.pkl in the folder for weights, see docs/weights.md)"
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=Path, required=required, help=f"the file to write{default}"
     )
@@ -97,32 +96,24 @@ def _seed(text: str) -> int:
 
 def _output(args: argparse.Namespace) -> Path:
     """Return the file to write, which must not be there unless ``--force`` is given."""
-    from audiostyle.weights.find import default_weights_path
+    from audiostyle.command.obtain import output_path
 
-    path: Path = default_weights_path() if args.output is None else args.output
-    if path.is_dir():
-        raise InputError(f"The output {os.fspath(path)!r} is a folder; give the name of a file.")
-    if not path.parent.is_dir():
-        raise InputError(f"The folder {os.fspath(path.parent)!r} does not exist; make it, or write elsewhere.")
-    if path.exists() and not args.force:
-        raise InputError(f"The file {os.fspath(path)!r} is there already; choose another name with -o or add --force.")
-    return path
+    return output_path(args.output, args.force)
 
 
 def _save(made: "Converted", path: Path, form: str) -> int:
     from audiostyle.weights.save import save_weights
 
     save_weights(path, made.arrays, form, made.record, made.means)
-    print(f"Wrote {path} ({path.stat().st_size / 1e6:.0f} MB), normalised by {made.record['normalised_by']}.")
+    print(f"Wrote {shown(path)} ({path.stat().st_size / 1e6:.0f} MB), normalised by {made.record['normalised_by']}.")
     return 0
 
 
 def _info(args: argparse.Namespace) -> int:
-    from audiostyle.settings import Settings
     from audiostyle.weights.known_files import OXFORD_LICENCE
     from audiostyle.weights.load import inspect_weights
 
-    weights = inspect_weights(args.file, Settings())
+    weights = inspect_weights(args.file)
     turned = [name.replace("_", " ") for name, value in weights.turned._asdict().items() if value and name != "rgb"]
     if weights.published:
         network = "Simonyan and Zisserman's VGG-19, by the signs of its first kernels"
@@ -133,7 +124,7 @@ def _info(args: argparse.Namespace) -> int:
         network, licence = "untrained", "none needed for random numbers, as far as these are"
     channels = "red-green-blue" if weights.turned.rgb else "blue-green-red"
     rows = [
-        ("file", f"{args.file} ({args.file.stat().st_size / 1e6:.1f} MB)"),
+        ("file", f"{shown(args.file)} ({args.file.stat().st_size / 1e6:.1f} MB)"),
         ("form", weights.form),
         ("layers", "16 convolutions, conv1_1 to conv5_4"),
         ("network", network),
@@ -147,7 +138,7 @@ def _info(args: argparse.Namespace) -> int:
             f"{'yes' if weights.normalised else 'no'}: mean activations typically differ from 1 by a factor of "
             f"{weights.deviation:.3g}",
         ),
-        *((key.replace("_", " "), value) for key, value in weights.record.items() if key not in _NOT_SHOWN),
+        *((key.replace("_", " "), value) for key, value in weights.record.items() if key != "arrays_sha256"),
         ("licence", licence),
     ]
     width = max(len(name) for name, _ in rows)
@@ -157,20 +148,15 @@ def _info(args: argparse.Namespace) -> int:
     return 0
 
 
-_NOT_SHOWN = ("format", "arrays_sha256")
-
-
 def _convert(args: argparse.Namespace) -> int:
-    from audiostyle.settings import Settings
     from audiostyle.weights.convert import converted
     from audiostyle.weights.load import inspect_weights
 
     path = _output(args)
-    return _save(converted(inspect_weights(args.file, Settings())), path, args.format)
+    return _save(converted(inspect_weights(args.file)), path, args.format)
 
 
 def _normalize(args: argparse.Namespace) -> int:
-    from audiostyle.settings import Settings
     from audiostyle.weights.convert import normalised_on
     from audiostyle.weights.load import inspect_weights
     from audiostyle.weights.normalise import DEAD_BELOW
@@ -178,7 +164,7 @@ def _normalize(args: argparse.Namespace) -> int:
 
     path = _output(args)
     pictures = find_pictures(args.pictures)
-    weights = inspect_weights(args.file, Settings())
+    weights = inspect_weights(args.file)
     sha256 = pictures_sha256(pictures)
     progress = _progress(read_pictures(pictures), len(pictures))
     made = normalised_on(weights, progress, len(pictures), sha256)
@@ -201,10 +187,11 @@ def _progress(items: Iterable[Any], total: int) -> Iterator[Any]:
 
 
 def _fetch(args: argparse.Namespace) -> int:
-    from audiostyle.weights.fetch import fetch_weights
+    from audiostyle.command.obtain import fetch_weights
 
-    path = fetch_weights(_output(args), args.format)
-    print(f"Wrote {path} ({path.stat().st_size / 1e6:.0f} MB), normalised by the shipped mean activations.")
+    path = _output(args)
+    fetch_weights(path, args.format)
+    print(f"Wrote {shown(path)} ({path.stat().st_size / 1e6:.0f} MB), normalised by the shipped mean activations.")
     return 0
 
 

@@ -77,7 +77,7 @@ def run_transfer(
         style = analyse(request.style, settings, settings.offset_style)
     with RunFolder(request.folder, overwrite=request.overwrite, resume=request.resume) as folder:
         with watch.stage("weights"):
-            weights = load_weights(request.weights, settings)
+            weights = load_weights(request.weights, settings.threads)
         for note in weights.notes:
             reporter.warning(note)
         reporter.plan(_plan(request, content, weights, device))

@@ -1,8 +1,8 @@
 """Making normalised weights out of a file: with the shipped mean activations, or with one's own pictures."""
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from audiostyle import __version__
 from audiostyle.errors import InputError, RunError
-from audiostyle.weights.find import weights_folder
+from audiostyle.files import shown
 from audiostyle.weights.layers import CONV_LAYERS
 from audiostyle.weights.load import Inspection
 from audiostyle.weights.normalise import measure_mean_activations, normalise
@@ -28,14 +28,14 @@ class Converted(NamedTuple):
 
 
 def shipped_means() -> tuple[dict[str, npt.NDArray[np.float64]], str]:
-    """Return the mean activations of ``vgg19_weights/mean_activations.npz`` and the file's SHA-256.
+    """Return the shipped mean activations, ``mean_activations.npz``, and the file's SHA-256.
 
     Raises
     ------
     RunError
         If the file is not as it was shipped.
     """
-    path = weights_folder() / "mean_activations.npz"
+    path = Path(__file__).with_name("mean_activations.npz")
     try:
         with np.load(path) as file:
             means = {layer.name: file[layer.name] for layer in CONV_LAYERS}
@@ -44,7 +44,7 @@ def shipped_means() -> tuple[dict[str, npt.NDArray[np.float64]], str]:
             raise ValueError
     except (OSError, ValueError, KeyError):
         raise RunError(
-            f"The mean activations {os.fspath(path)!r} are missing or damaged; restore the file from the repository."
+            f"The mean activations {shown(path)} are missing or damaged; restore them, or install the package again."
         ) from None
     return means, sha256
 

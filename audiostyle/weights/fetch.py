@@ -1,16 +1,18 @@
-"""Fetching VGG-19 from its public address: Keras' file without the dense layers, checked and normalised."""
+"""Fetching VGG-19 from its public address: Keras' file without the dense layers, checked."""
 
+import contextlib
 import logging
-import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
 
-from audiostyle.errors import InputError, RunError
-from audiostyle.settings import Settings
-from audiostyle.weights.find import default_weights_path
+from audiostyle.errors import RunError
+from audiostyle.files import reason, shown
 
-__all__ = ["KERAS_MD5", "KERAS_NAME", "KERAS_URLS", "download", "fetch_weights"]
+__all__ = ["KERAS_MD5", "KERAS_NAME", "KERAS_URLS", "download"]
 
 KERAS_NAME = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 KERAS_MD5 = "253f8cb515780f3b799900260a226db6"
@@ -20,10 +22,20 @@ KERAS_URLS = (
 )
 
 _SECONDS_OF_SILENCE = 30
+# For each address; enough for a line of 25 kB a second.
+_SECONDS_IN_ALL = 3600
+# The file has 80 MB.
+_MOST_BYTES = 100_000_000
+_CHUNK = 2**16
 
 
 def download(
-    folder: Path, urls: Sequence[str] = KERAS_URLS, md5: str = KERAS_MD5, timeout: float = _SECONDS_OF_SILENCE
+    folder: Path,
+    urls: Sequence[str] = KERAS_URLS,
+    md5: str = KERAS_MD5,
+    silence: float = _SECONDS_OF_SILENCE,
+    seconds: float = _SECONDS_IN_ALL,
+    most: int = _MOST_BYTES,
 ) -> Path:
     """Download the file to a folder, from the first address that gives it.
 
@@ -38,8 +50,12 @@ def download(
         Addresses, tried in order.
     md5 : str
         What the file's MD5 must be, in hexadecimal.
-    timeout : float
-        Seconds of silence after which an address is given up.
+    silence : float
+        Seconds without a byte after which an address is given up.
+    seconds : float
+        Seconds after which it is given up in any case (in the main thread, where alarms work).
+    most : int
+        Bytes after which it is given up.
 
     Returns
     -------
@@ -55,24 +71,28 @@ def download(
     import requests
 
     pooch.get_logger().setLevel(logging.WARNING)
+    get = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=_CHUNK, timeout=silence)
+
+    def get_some(url: str, path: str, pup: Any) -> None:
+        with open(path, "wb") as file:
+            get(url, _Limited(file, most), pup)
+
     reasons = []
     for url in urls:
-        downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=timeout)
         try:
-            fetched = pooch.retrieve(url, f"md5:{md5}", fname=KERAS_NAME, path=folder, downloader=downloader)
-            return Path(fetched)
+            with _alarm(seconds):
+                return Path(pooch.retrieve(url, f"md5:{md5}", fname=KERAS_NAME, path=folder, downloader=get_some))
         except requests.HTTPError as error:
             status = "an error" if error.response is None else error.response.status_code
             reasons.append(f"{_host(url)} answers {status}")
         except requests.RequestException as error:
             reasons.append(f"{_host(url)} {_what_failed(error)}")
+        except _TooMuchError as error:
+            reasons.append(f"{_host(url)} {error}")
         except ValueError:
             reasons.append(f"{_host(url)} gave another file, perhaps the page of a proxy (its checksum is wrong)")
         except OSError as error:
-            raise RunError(
-                f"The download could not be written to {os.fspath(folder)!r}: {error.strerror or error}; "
-                "make room or mend the folder."
-            ) from None
+            raise RunError(f"The download could not be written to {shown(folder)}: {reason(error)}.") from error
     raise RunError(
         f"The weights could not be fetched ({'; '.join(dict.fromkeys(reasons))}); "
         f"get them by hand: download {urls[0]} elsewhere and run `python -m audiostyle weights convert` on it, "
@@ -81,36 +101,43 @@ def download(
     )
 
 
-def fetch_weights(
-    output: Path | None = None, form: str = "pickle", urls: Sequence[str] = KERAS_URLS, md5: str = KERAS_MD5
-) -> Path:
-    """Download the weights, normalise them and write them to their usual place.
+class _TooMuchError(Exception):
+    """What a server does without end."""
 
-    Parameters
-    ----------
-    output : pathlib.Path, optional
-        By default ``vgg19_weights/vgg19_normalized.pkl``; the download is kept beside it.
-    form : {'pickle', 'h5'}
-        Form of the file that is written.
-    urls, md5
-        As of :func:`download`.
 
-    Returns
-    -------
-    pathlib.Path
-        The normalised file.
-    """
-    from audiostyle.weights.convert import converted
-    from audiostyle.weights.load import inspect_weights
-    from audiostyle.weights.save import save_weights
+class _Limited:
+    """A file that takes so many bytes and no more."""
 
-    output = default_weights_path() if output is None else output
-    if not output.parent.is_dir():
-        raise InputError(f"The folder {os.fspath(output.parent)!r} does not exist; make it, or write elsewhere.")
-    print(f"Fetching {KERAS_NAME} (80 MB) ...", file=sys.stderr, flush=True)
-    weights = converted(inspect_weights(download(output.parent, urls, md5), Settings()))
-    save_weights(output, weights.arrays, form, weights.record, weights.means)
-    return output
+    def __init__(self, file: BinaryIO, most: int) -> None:
+        self._file, self._left = file, most
+
+    def write(self, data: bytes) -> None:
+        self._left -= len(data)
+        if self._left < 0:
+            raise _TooMuchError("sends far more than the file")
+        self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Break off what takes longer: each byte of a slow header or body would begin the time-out anew."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: Any) -> NoReturn:
+        raise _TooMuchError(f"takes longer than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _host(url: str) -> str:

@@ -1,96 +1,87 @@
 """HDF5 files: Keras' VGG-19 (with or without the dense layers) and this program's own form."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
+import math
+import re
+from typing import Any, BinaryIO
 
-from audiostyle.errors import InputError, RunError
-from audiostyle.weights.numpy_file import MAX_MEMBER_BYTES, read_array
-from audiostyle.weights.parameters import Found, assemble
-from audiostyle.weights.zip_file import Archive
+import numpy as np
+import numpy.typing as npt
 
-__all__ = ["HDF5_MAGIC", "MEANS", "OTHER", "OWN_FORMAT", "RECORD", "read_hdf5"]
+from audiostyle.errors import InputError
+from audiostyle.weights.parameters import RECORD_KEYS, Found, assemble, known_record, layer_of, maps_first
 
-HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+__all__ = ["MEANS", "OWN_FORMAT", "read_hdf5"]
 
 # The root attribute `format` of files written by audiostyle.weights.save, and the group of mean activations.
 OWN_FORMAT = "audiostyle vgg19 weights 1"
 MEANS = "mean_activations"
 
-# What audiostyle.weights.hdf5_child sends beside the arrays: the file's record, and other layers' names.
-RECORD = "record"
-OTHER = "other "
+_KERNEL = re.compile(r"(?:.*_)?(?:W|W_1|kernel)(?::0)?")
+_BIAS = re.compile(r"(?:.*_)?(?:b|b_1|bias)(?::0)?")
+_MAX_VALUES = 512 * 512 * 9
+# The group that a whole model of Keras keeps its layers in.
+_MODEL = "model_weights/"
 
-# A file that makes the library run is stopped by the child's own limit; this is for one that makes it wait.
-_MAX_SECONDS = 120
 
-
-def read_hdf5(data: bytes, where: str) -> Found:
-    """Read the sixteen layers of an HDF5 file, in a process of its own.
-
-    Parameters
-    ----------
-    data : bytes
-        The file.
-    where : str
-        What to call it in an error.
+def read_hdf5(stream: BinaryIO, where: str) -> Found:
+    """Read the sixteen layers of an HDF5 file; links are not followed.
 
     Raises
     ------
     InputError
-        If it is damaged, refers to other files, or is not VGG-19.
-    RunError
-        If the process cannot read any file.
+        If it is not VGG-19, or its numbers are in another file.
     """
-    archive = Archive(_run_child(data, where), where)
-    found: dict[str, Any] = {}
-    others = []
-    record: dict[str, str] = {}
-    for member in archive.names:
-        name, content = member.removesuffix(".npy"), archive.read(member, MAX_MEMBER_BYTES)
-        if name == RECORD:
-            record = json.loads(read_array(content, where).tobytes())
-        elif name.startswith(OTHER):
-            others.append(name.removeprefix(OTHER))
-        else:
-            found[name] = read_array(content, where)
-    own = record.get("format") == OWN_FORMAT
-    return Found("AudioStyle .h5" if own else "Keras .h5", assemble(found, others, where), fixed=own, record=record)
+    import h5py
+
+    with h5py.File(stream, "r") as file:
+        attributes = {key: _text(file.attrs.get(key)) for key in ("format", *RECORD_KEYS)}
+        own = attributes["format"] == OWN_FORMAT
+        found: dict[str, Any] = {}
+        others: set[str] = set()
+        for path, dataset in _datasets(file).items():
+            name, last = path.split("/")[0], path.rpartition("/")[2]
+            layer = layer_of(name)
+            kind = "W" if _KERNEL.fullmatch(last) else "b" if _BIAS.fullmatch(last) else None
+            if layer is None:
+                others.add(name)
+            elif kind is None or f"{layer} {kind}" in found:
+                raise InputError(f"{where} has {path[:80]!a}, which is not expected; use an unchanged file of VGG-19.")
+            else:
+                values = _read(dataset, f"{where} has {path[:80]!a}, which")
+                found[f"{layer} {kind}"] = values if own or kind == "b" else maps_first(values)
+    arrays = assemble(found, others - {MEANS} if own else others, where)
+    return Found("AudioStyle .h5" if own else "Keras .h5", arrays, fixed=own, record=known_record(attributes, own))
 
 
-def _run_child(data: bytes, where: str) -> bytes:
-    """Return what the reading process writes, or raise its error."""
-    repository = str(Path(__file__).resolve().parents[2])
-    try:
-        child = subprocess.run(
-            [sys.executable, "-m", "audiostyle.weights.hdf5_child"],
-            input=data,
-            capture_output=True,
-            timeout=_MAX_SECONDS,
-            cwd=repository,
-            # One thread, because each takes memory of which the child has little.
-            env={**os.environ, "PYTHONPATH": repository, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            # Ctrl-C is for this process to handle.
-            start_new_session=True,
-            check=False,
+def _datasets(file: Any) -> dict[str, Any]:
+    """Return the datasets of a file by their paths; of a whole model, those of its layers."""
+    import h5py
+
+    datasets: dict[str, Any] = {}
+
+    def note(path: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            datasets[path] = item
+
+    file.visititems(note)
+    model = {path.removeprefix(_MODEL): item for path, item in datasets.items() if path.startswith(_MODEL)}
+    return model or datasets
+
+
+def _read(dataset: Any, what: str) -> npt.NDArray[Any]:
+    """Read a dataset that can be a layer's and lies in this file."""
+    if not dataset.shape or dataset.dtype.kind not in "fiu":
+        raise InputError(f"{what} holds no numbers; use an unchanged file of VGG-19.")
+    if math.prod(dataset.shape) > _MAX_VALUES:
+        raise InputError(
+            f"{what} has the shape {dataset.shape}, larger than any convolution of VGG-19; use a file of VGG-19."
         )
-    except subprocess.TimeoutExpired:
-        raise _damaged(where, "reading it takes for ever") from None
-    if child.returncode == 0:
-        return child.stdout
-    if child.returncode in (2, 3):
-        raise _damaged(where, child.stderr.decode("utf-8", "replace"))
-    if child.returncode < 0:
-        raise _damaged(where, "the HDF5 library crashed on it or took too long")
-    reason = (child.stderr.decode("utf-8", "replace").splitlines() or ["no reason given"])[-1]
-    raise RunError(f"HDF5 files cannot be read here: {reason[:200]}; `make` sets up the packages that are needed.")
+    if dataset.external or dataset.is_virtual:
+        raise InputError(f"{what} lies in another file; use the original file.")
+    values: npt.NDArray[Any] = np.asarray(dataset[()])
+    return values
 
 
-def _damaged(where: str, what: str) -> InputError:
-    return InputError(
-        f"{where} is an HDF5 file, but not a readable one of VGG-19 ({what}); it is damaged or something else, "
-        "so fetch or copy it again."
-    )
+def _text(value: Any) -> str | None:
+    """Return a text attribute, which may be stored in two ways."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value if isinstance(value, str) else None

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from audiostyle.weights.layers import CONV_LAYERS
 from audiostyle.weights.normalise import measure_mean_activations
-from audiostyle.weights.pictures import builtin_pictures
+from audiostyle.weights.probes import builtin_pictures
 
 __all__ = ["NORMALISED_BELOW", "Activity", "Orientation", "measure_activity", "neighbour_correlation", "orientation"]
 

@@ -1,8 +1,6 @@
 """From what ``--weights`` says to 32 checked arrays and everything that is known about them."""
 
 import dataclasses
-import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,11 +9,11 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from audiostyle.errors import InputError
-from audiostyle.settings import Settings
-from audiostyle.weights.formats import parse, read_file
+from audiostyle.files import shown
+from audiostyle.weights.formats import read_weights_file
 from audiostyle.weights.identify import Orientation, measure_activity, neighbour_correlation, orientation
 from audiostyle.weights.known_files import TORCHVISION_PREFIX, KnownFile, known_file
-from audiostyle.weights.parameters import arrays_sha256, check_parameters
+from audiostyle.weights.parameters import arrays_sha256
 from audiostyle.weights.random_network import RANDOM_SEED, random_network
 from audiostyle.weights.torch_file import FEATURES_FORM
 
@@ -87,15 +85,15 @@ class Inspection(Weights):
     record: Mapping[str, str]
 
 
-def load_weights(source: str | Path, settings: Settings, allow_unnormalised: bool = True) -> Weights:
+def load_weights(source: str | Path, threads: int = 0, allow_unnormalised: bool = True) -> Weights:
     """Load weights of any known form.
 
     Parameters
     ----------
     source : str or pathlib.Path
         A file, or the word ``random``.
-    settings : Settings
-        Number of threads for measuring.
+    threads : int
+        CPU threads for measuring; 0 means all cores.
     allow_unnormalised : bool
         False to raise where the weights are not normalised; otherwise a note says so.
 
@@ -110,38 +108,35 @@ def load_weights(source: str | Path, settings: Settings, allow_unnormalised: boo
         If the file cannot be used.
     """
     if source == RANDOM:
-        with threadpool_limits(settings.threads or None):
+        with threadpool_limits(threads or None):
             arrays = random_network()
         note = f"The weights are random (seed {RANDOM_SEED}, normalised): an untrained network, not the paper's."
         return Weights(arrays, RANDOM, arrays_sha256(arrays), None, True, (note,))
-    weights = inspect_weights(Path(source), settings)
+    weights = inspect_weights(Path(source), threads)
     if not weights.normalised and not allow_unnormalised:
         raise InputError(f"{weights.notes[-1]}")
     return weights
 
 
-def inspect_weights(path: Path, settings: Settings) -> Inspection:
+def inspect_weights(path: Path, threads: int = 0) -> Inspection:
     """Load a file of weights and find out everything about it.
 
     Parameters
     ----------
     path : pathlib.Path
         The file.
-    settings : Settings
-        Number of threads for measuring.
+    threads : int
+        CPU threads for measuring; 0 means all cores.
 
     Raises
     ------
     InputError
         If the file cannot be used.
     """
-    data = read_file(path)
-    where = f"The weights file {os.fspath(path)!r}"
-    file_sha256 = hashlib.sha256(data).hexdigest()
-    known = known_file(hashlib.md5(data, usedforsecurity=False).hexdigest(), file_sha256)
-    found = parse(data, where)
-    stored = check_parameters(found.arrays, where)
-    del data
+    found, file_sha256, md5 = read_weights_file(path)
+    where = f"The weights file {shown(path)}"
+    known = known_file(md5, file_sha256)
+    stored = found.arrays
     if "arrays_sha256" in found.record and found.record["arrays_sha256"] != arrays_sha256(stored):
         raise InputError(f"{where} has changed since it was written (its checksum differs); make or copy it again.")
 
@@ -159,7 +154,7 @@ def inspect_weights(path: Path, settings: Settings) -> Inspection:
         notes.append(f"The kernels were not as usual in this form and were turned: {_ways(turned)}.")
     arrays = turned.apply(stored)
     trained = neighbour_correlation(arrays) > _TRAINED_ABOVE
-    with threadpool_limits(settings.threads or None):
+    with threadpool_limits(threads or None):
         activity = measure_activity(arrays)
         if published and activity.first_layer > _UNIT_PIXELS_ABOVE:
             arrays[0] /= 255
@@ -199,7 +194,7 @@ def _ways(turned: Orientation) -> str:
 def _unnormalised_note(path: Path, published: bool, deviation: float) -> str:
     how = "convert" if published else "normalize --pictures FOLDER"
     return (
-        f"The weights {os.fspath(path)!r} are not normalised (mean activations typically differ from 1 by a factor of "
+        f"The weights {shown(path)} are not normalised (mean activations typically differ from 1 by a factor of "
         f"{deviation:.3g}), so the paper's loss weights do not fit them; "
         f"`python -m audiostyle weights {how}` makes a normalised file."
     )

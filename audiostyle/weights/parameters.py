@@ -11,7 +11,27 @@ import numpy.typing as npt
 from audiostyle.errors import InputError
 from audiostyle.weights.layers import CONV_LAYERS, parameter_names, parameter_shapes
 
-__all__ = ["Found", "arrays_sha256", "assemble", "check_parameters", "layer_of", "maps_first"]
+__all__ = [
+    "RECORD_KEYS",
+    "Found",
+    "arrays_sha256",
+    "assemble",
+    "check_parameters",
+    "known_record",
+    "layer_of",
+    "maps_first",
+]
+
+# What this program notes in a file about the weights that it writes: audiostyle.weights.convert says when.
+RECORD_KEYS = (
+    "made_by",
+    "source",
+    "source_sha256",
+    "normalised_by",
+    "mean_activations_sha256",
+    "pictures_sha256",
+    "arrays_sha256",
+)
 
 # Far beyond any trained or rescaled network; squared and summed it still fits a float32.
 _LARGEST = 1e9
@@ -42,6 +62,21 @@ class Found(NamedTuple):
     channel_order: str = "BGR"
     fixed: bool = False
     record: Mapping[str, str] = {}
+
+
+def known_record(record: Any, own: bool = True) -> dict[str, str]:
+    """Return what a file says of itself: printable text under :data:`RECORD_KEYS`, for anybody can write more.
+
+    Parameters
+    ----------
+    record : object
+        What is found where a record should be.
+    own : bool
+        Whether the file looks as if this program had written it; else there is no record.
+    """
+    if not own or not isinstance(record, dict):
+        return {}
+    return {key: ascii(record[key][:200])[1:-1] for key in RECORD_KEYS if isinstance(record.get(key), str)}
 
 
 def layer_of(text: str) -> str | None:

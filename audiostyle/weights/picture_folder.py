@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audiostyle.errors import InputError
-from audiostyle.weights.pictures import CHANNEL_MEANS
+from audiostyle.weights.probes import CHANNEL_MEANS
 
 __all__ = ["find_pictures", "pictures_sha256", "read_pictures"]
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from audiostyle.weights.layers import CONV_LAYERS
 from audiostyle.weights.normalise import measure_mean_activations, normalise
-from audiostyle.weights.pictures import builtin_pictures
+from audiostyle.weights.probes import builtin_pictures
 
 __all__ = ["RANDOM_SEED", "he_network", "random_network"]
 

@@ -1,21 +1,18 @@
 """Writing weights: a pickle that the authors' Python 2 code loads, and HDF5 with everything that is known."""
 
-import contextlib
-import os
 import struct
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from audiostyle.errors import InputError, RunError
+from audiostyle.files import replacing
 from audiostyle.weights.hdf5_file import MEANS, OWN_FORMAT
+from audiostyle.weights.lasagne_file import RECORD_KEY
 from audiostyle.weights.layers import CONV_LAYERS
 from audiostyle.weights.parameters import arrays_sha256
-from audiostyle.weights.pickle_file import RECORD_KEY
 
 __all__ = ["FORMATS", "save_weights"]
 
@@ -46,12 +43,12 @@ def save_weights(
     Raises
     ------
     InputError
-        If the folder is not there.
+        If `path` is a folder, a device or a link.
     RunError
         If the system refuses to write.
     """
     record = {**record, "arrays_sha256": arrays_sha256(arrays)}
-    with _replacing(path) as file:
+    with replacing(path, "The weights") as part, open(part, "w+b") as file:
         if form == "pickle":
             _write_pickle(file, arrays, record)
         else:
@@ -99,37 +96,3 @@ def _write_hdf5(file: BinaryIO, arrays: _Arrays, record: Mapping[str, str], mean
             target[f"{layer.name}/b"] = arrays[2 * index + 1]
             if means is not None:
                 target[f"{MEANS}/{layer.name}"] = means[layer.name]
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write to that takes the place of `path` when the block ends well."""
-    if not path.parent.is_dir():
-        raise InputError(f"The folder {os.fspath(path.parent)!r} does not exist; make it, or write the file elsewhere.")
-    if path.is_dir():
-        raise InputError(f"{os.fspath(path)!r} is a folder; give the name of the file to be written.")
-    beside = None
-    try:
-        with tempfile.NamedTemporaryFile("w+b", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            beside = file.name
-            yield file  # type: ignore[misc]
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(beside, 0o666 & ~_umask())
-        os.replace(beside, path)
-    except OSError as error:
-        raise RunError(
-            f"The weights could not be written to {os.fspath(path)!r}: {error.strerror or error}; "
-            "make room or write elsewhere."
-        ) from None
-    finally:
-        # After the replacement there is nothing under this name any more.
-        if beside is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(beside)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

@@ -3,9 +3,9 @@
 import functools
 import math
 import re
-import struct
+import zipfile
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,7 @@ import numpy.typing as npt
 from audiostyle.errors import InputError
 from audiostyle.weights.layers import CONV_LAYERS, parameter_shapes
 from audiostyle.weights.parameters import Found, assemble, layer_of
-from audiostyle.weights.unpickler import StorageReference, TensorReference, unpickle
-from audiostyle.weights.zip_file import Archive
+from audiostyle.weights.plain_pickle import Storage, Tensor, load_plain
 
 __all__ = ["FEATURES_FORM", "LEGACY_MAGIC", "read_torch_legacy", "read_torch_zip"]
 
@@ -34,89 +33,62 @@ _FEATURES = dict(
 _KEY = re.compile(r"(?:module\.)?(?:features\.(\d+)|(conv\d_\d))\.(weight|bias)")
 
 _TYPES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8"}
-_MAX_PICKLE_BYTES = 2**22
-_MAX_STORAGES = 1000
 # All layers may lie in one storage; the dense ones are never read.
 _MAX_VALUES = sum(math.prod(shape) for shape in parameter_shapes())
 
-_ReadStorage = Callable[[StorageReference, str], bytes]
+_ReadStorage = Callable[[Storage], bytes]
 
 
-def read_torch_zip(archive: Archive, where: str) -> Found:
+def read_torch_zip(archive: zipfile.ZipFile, where: str) -> Found:
     """Read the state dict of a zip archive with ``data.pkl`` and one member for each storage.
-
-    Parameters
-    ----------
-    archive : Archive
-        The file.
-    where : str
-        What to call it in an error.
 
     Raises
     ------
     InputError
         If it is no state dict of VGG-19.
     """
-    pickles = [name for name in archive.names if name.rpartition("/")[2] == "data.pkl"]
-    if len(pickles) != 1:
-        raise _no_state_dict(where)
-    folder = pickles[0][: -len("data.pkl")]
-    if folder + "byteorder" in archive.names and archive.read(folder + "byteorder", 16).strip() != b"little":
-        raise InputError(f"{where} is big-endian, which no known file of VGG-19 is; use the original file.")
-    state, _ = unpickle(archive.read(pickles[0], _MAX_PICKLE_BYTES), where, torch=True)
+    (pickled,) = (name for name in archive.namelist() if name.rpartition("/")[2] == "data.pkl")
+    folder = pickled.removesuffix("data.pkl")
+    if f"{folder}byteorder" in archive.namelist():
+        _check_byte_order(archive.read(f"{folder}byteorder").strip() == b"little", where)
+    with archive.open(pickled) as stream:
+        state = load_plain(stream, where)
 
+    # Consecutive tensors may lie in one storage.
     @functools.lru_cache(maxsize=1)
-    def read_storage(storage: StorageReference, code: str) -> bytes:
-        return archive.read(f"{folder}data/{storage.key}", storage.n_values * np.dtype(code).itemsize)
+    def read_storage(storage: Storage) -> bytes:
+        return archive.read(f"{folder}data/{storage.key}")
 
     return _from_state(state, read_storage, "zip", where)
 
 
-def read_torch_legacy(data: bytes, where: str) -> Found:
+def read_torch_legacy(stream: BinaryIO, where: str) -> Found:
     """Read the state dict of a file of five pickles followed by each storage's length and raw data.
-
-    Parameters
-    ----------
-    data : bytes
-        The file, which begins with :data:`LEGACY_MAGIC`.
-    where : str
-        What to call it in an error.
 
     Raises
     ------
     InputError
         If it is no state dict of VGG-19.
     """
-    _, position = unpickle(data, where)
-    version, position = unpickle(data, where, position)
-    system, position = unpickle(data, where, position)
-    state, position = unpickle(data, where, position, torch=True)
-    keys, position = unpickle(data, where, position)
-    if version != 1001 or not isinstance(system, dict) or not isinstance(keys, list) or len(keys) > _MAX_STORAGES:
+    _, version, system, state, keys = (load_plain(stream, where) for _ in range(5))
+    if version != 1001 or not isinstance(system, dict) or not isinstance(keys, list):
         raise _no_state_dict(where)
-    if system.get("little_endian") is not True:
-        raise InputError(f"{where} is big-endian, which no known file of VGG-19 is; use the original file.")
-    types = {tensor.storage.key: tensor.storage.type_name for tensor in _tensors(state, where).values()}
-    places: dict[str, tuple[int, int]] = {}
+    _check_byte_order(system.get("little_endian") is True, where)
+    storages = {tensor.storage.key: tensor.storage for tensor in _tensors(state, where).values()}
+    content: dict[str, bytes] = {}
     for key in keys:
-        text = bytes(key).decode("latin-1") if isinstance(key, memoryview) else key
-        if text not in types or position + 8 > len(data):
+        # Not every object can be looked for: the hash of a tuple of tuples of ... takes for ever.
+        if not isinstance(key, str) or key not in storages:
             raise _cut_short(where)
-        (n_values,) = struct.unpack_from("<q", data, position)
-        size = n_values * np.dtype(_code(types[text], where)).itemsize
-        position += 8
-        if n_values < 0 or position + size > len(data):
-            raise _cut_short(where)
-        places[text] = position, size
-        position += size
+        size = int.from_bytes(stream.read(8), "little") * np.dtype(_code(storages[key].type_name, where)).itemsize
+        content[key] = stream.read(size)
 
-    def read_storage(storage: StorageReference, code: str) -> bytes:
-        start, size = places.get(storage.key, (0, -1))
-        if size < 0:
-            raise _cut_short(where)
-        return data[start : start + size]
+    return _from_state(state, lambda storage: content.get(storage.key, b""), "older form", where)
 
-    return _from_state(state, read_storage, "older form", where)
+
+def _check_byte_order(little: bool, where: str) -> None:
+    if not little:
+        raise InputError(f"{where} is big-endian, which no known file of VGG-19 is; use the original file.")
 
 
 def _from_state(state: Any, read_storage: _ReadStorage, container: str, where: str) -> Found:
@@ -134,12 +106,12 @@ def _from_state(state: Any, read_storage: _ReadStorage, container: str, where: s
     return Found(f"{form} ({container})", assemble(found, others, where))
 
 
-def _tensors(state: Any, where: str) -> Mapping[str, TensorReference]:
+def _tensors(state: Any, where: str) -> Mapping[str, Tensor]:
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict) or not state:
         raise _no_state_dict(where)
-    if not all(isinstance(key, str) and isinstance(value, TensorReference) for key, value in state.items()):
+    if not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()):
         raise _no_state_dict(where)
     return state
 
@@ -153,7 +125,7 @@ def _code(type_name: str, where: str) -> str:
     return _TYPES[type_name]
 
 
-def _read(tensor: TensorReference, read_storage: _ReadStorage, name: str, where: str) -> npt.NDArray[Any]:
+def _read(tensor: Tensor, read_storage: _ReadStorage, name: str, where: str) -> npt.NDArray[Any]:
     """Read one tensor's storage and take its view, which must be the whole of a plain array."""
     code = _code(tensor.storage.type_name, where)
     n_values = math.prod(tensor.shape)
@@ -168,7 +140,7 @@ def _read(tensor: TensorReference, read_storage: _ReadStorage, name: str, where:
             f"{where} keeps {name} in a block of {tensor.storage.n_values} numbers, but the convolutions of VGG-19 "
             f"have {_MAX_VALUES} in all; use a file of VGG-19."
         )
-    raw = read_storage(tensor.storage, code)
+    raw = read_storage(tensor.storage)
     values = np.frombuffer(raw, code) if len(raw) == tensor.storage.n_values * np.dtype(code).itemsize else None
     if values is None or tensor.offset + n_values > len(values):
         raise _cut_short(where)

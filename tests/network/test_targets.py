@@ -34,7 +34,7 @@ def test_each_axis_has_its_own_clip():
     random = np.random.RandomState(0)
     content, style = (random.uniform(-100, 100, (1, 3, 32, 40)).astype(np.float32) for _ in range(2))
     settings = dataclasses.replace(BASE, row_target="content", column_target="style")
-    weights = load_weights("random", settings)
+    weights = load_weights("random")
     objective = Objective(content, style, weights.arrays, settings)
     at_content, at_style = objective(content)[0], objective(style)[0]
     assert at_content["row_autocorrelation"] < 1e-6 * at_style["row_autocorrelation"]
@@ -62,5 +62,5 @@ def test_activations_of_one_clip_go_before_those_of_the_other_come(monkeypatch: 
 
     monkeypatch.setattr(Objective, "features", features)
     content, style = (np.full((1, 3, 32, 40), level, np.float32) for level in (1, 2))
-    Objective(content, style, load_weights("random", BASE).arrays, BASE)
+    Objective(content, style, load_weights("random").arrays, BASE)
     assert len(kept) == 12

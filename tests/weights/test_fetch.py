@@ -1,5 +1,6 @@
 """Fetching, from a server of our own that breaks off, lies or keeps silent."""
 
+import contextlib
 import hashlib
 import http.server
 import signal
@@ -8,9 +9,9 @@ import threading
 import pytest
 from golden_weights import imagenet_raw, imagenet_weights
 
-from audiostyle.errors import InputError, RunError
-from audiostyle.settings import Settings
-from audiostyle.weights.fetch import KERAS_MD5, KERAS_NAME, KERAS_URLS, download, fetch_weights
+from audiostyle.command.obtain import fetch_weights
+from audiostyle.errors import RunError
+from audiostyle.weights.fetch import KERAS_MD5, KERAS_NAME, KERAS_URLS, download
 from audiostyle.weights.load import inspect_weights
 
 CONTENT = bytes(range(256)) * 1000
@@ -39,6 +40,20 @@ def server():
                 self.wfile.write(body[: len(body) // 2])
                 signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)  # wakes a read that waits
                 self.silence.wait(20)
+                return
+            if self.path in ("/slow", "/slow-header"):
+                start = b"HTTP/1.0 200 OK\r\nX-Patience: " + (b"" if "header" in self.path else b"\r\n\r\n")
+                with contextlib.suppress(OSError):
+                    for byte in start + b"x" * 1000:
+                        self.wfile.write(bytes([byte]))
+                        self.silence.wait(0.05)
+                return
+            if self.path == "/endless":
+                self.send_response(200)
+                self.end_headers()
+                with contextlib.suppress(OSError):
+                    while True:
+                        self.wfile.write(self.content)
                 return
             if self.path == "/silent":
                 self.silence.wait(20)
@@ -98,7 +113,7 @@ def test_the_second_address_helps(server, tmp_path):
 )
 def test_failure_is_one_sentence_and_leaves_nothing(place, expected, server, tmp_path):
     with pytest.raises(RunError, match=expected) as caught:
-        download(tmp_path, [f"{server.url}/{place}"], MD5, timeout=0.5)
+        download(tmp_path, [f"{server.url}/{place}"], MD5, silence=0.5)
     text = str(caught.value)
     # Three ways to get weights by hand.
     assert server.url in text
@@ -120,7 +135,7 @@ def test_ctrl_c_leaves_nothing(server, tmp_path):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            download(tmp_path, [f"{server.url}/interrupted"], MD5, timeout=5)
+            download(tmp_path, [f"{server.url}/interrupted"], MD5, silence=5)
     finally:
         signal.signal(signal.SIGINT, before)
     assert list(tmp_path.iterdir()) == []
@@ -143,20 +158,31 @@ def test_the_real_addresses_are_the_published_ones():
     assert all(url.startswith("https://") and url.endswith(KERAS_NAME) for url in KERAS_URLS)
 
 
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("endless", "sends far more than the file"),
+        ("slow", r"takes longer than 1\.5 s"),
+        ("slow-header", r"takes longer than 1\.5 s"),
+    ],
+)
+def test_a_server_without_end_is_left(place, expected, server, tmp_path):
+    before = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(RunError, match=expected):
+        download(tmp_path, [f"{server.url}/{place}"], MD5, seconds=1.5, most=2**20)
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGALRM) == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
 def test_what_is_fetched_is_normalised(server, tmp_path, writers, shared, capsys):
     writers["keras"](tmp_path / "keras", imagenet_raw(shared))
     server.handler.content = (tmp_path / "keras").read_bytes()
     md5 = hashlib.md5(server.handler.content).hexdigest()
     output = tmp_path / "vgg19_normalized.pkl"
-    assert fetch_weights(output, urls=[f"{server.url}/file"], md5=md5) == output
-    weights = inspect_weights(output, Settings())
+    fetch_weights(output, get=lambda folder: download(folder, [f"{server.url}/file"], md5))
+    weights = inspect_weights(output)
     assert weights.normalised
     expected = imagenet_weights(shared)
     assert all((left == right).all() for left, right in zip(weights.arrays, expected, strict=True))
     assert "Fetching" in capsys.readouterr().err
-
-
-def test_a_missing_folder_for_the_result_is_said_before_fetching(server, tmp_path):
-    with pytest.raises(InputError, match="does not exist"):
-        fetch_weights(tmp_path / "none" / "x.pkl", urls=[f"{server.url}/file"], md5=MD5)
-    assert server.handler.visits == []

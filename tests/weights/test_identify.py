@@ -12,7 +12,7 @@ from audiostyle.weights.identify import (
     orientation,
 )
 from audiostyle.weights.normalise import measure_mean_activations, normalise
-from audiostyle.weights.pictures import builtin_pictures
+from audiostyle.weights.probes import builtin_pictures
 
 
 def photographs():

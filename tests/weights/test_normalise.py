@@ -11,7 +11,7 @@ from audiostyle.weights.layers import CONV_LAYERS
 from audiostyle.weights.normalise import measure_mean_activations, normalise
 from audiostyle.weights.numpy_vgg import forward
 from audiostyle.weights.parameters import arrays_sha256
-from audiostyle.weights.pictures import builtin_pictures
+from audiostyle.weights.probes import builtin_pictures
 from audiostyle.weights.random_network import he_network
 
 NAMES = [layer.name for layer in CONV_LAYERS]

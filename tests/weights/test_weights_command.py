@@ -13,8 +13,7 @@ import pytest
 from golden_weights import golden_weights, imagenet_weights
 from PIL import Image
 
-from audiostyle.settings import Settings
-from audiostyle.weights import find
+from audiostyle.weights import places
 from audiostyle.weights.load import inspect_weights
 from audiostyle.weights.parameters import arrays_sha256
 from audiostyle.weights.picture_folder import find_pictures, pictures_sha256, read_pictures
@@ -52,7 +51,7 @@ def test_convert_and_look_again(shared, succeeds, fails, tmp_path):
     # Once more, into the other form: nothing is normalised twice.
     assert "there already" in fails("convert", output, "-o", output)
     succeeds("convert", output, "-o", tmp_path / "weights.h5", "--format", "h5")
-    again = inspect_weights(tmp_path / "weights.h5", Settings())
+    again = inspect_weights(tmp_path / "weights.h5")
     assert again.sha256 == arrays_sha256(imagenet_weights(shared))
     assert again.record["normalised_by"] == "the source"
 
@@ -81,7 +80,7 @@ def test_normalize_on_pictures(writers, succeeds, tmp_path, capsys):
     sha256 = pictures_sha256(find_pictures(tmp_path / "pictures"))
     assert sha256 in output
     assert "3 pictures" in output
-    weights = inspect_weights(tmp_path / "out.h5", Settings())
+    weights = inspect_weights(tmp_path / "out.h5")
     assert weights.record["pictures_sha256"] == sha256
     assert weights.record["normalised_by"] == "3 pictures"
     with h5py.File(tmp_path / "out.h5") as file:
@@ -126,11 +125,21 @@ class TestPictures:
 
 def test_random_is_what_the_word_gives(succeeds, random_arrays, tmp_path):
     succeeds("random", "-o", tmp_path / "random.pkl", "--seed", "0")
-    weights = inspect_weights(tmp_path / "random.pkl", Settings())
+    weights = inspect_weights(tmp_path / "random.pkl")
     assert weights.sha256 == arrays_sha256(random_arrays)
     assert weights.normalised
     assert not weights.trained
     assert weights.record["source"] == "random, seed 0"
+
+
+def test_only_a_regular_file_is_replaced(fails, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    os.mkfifo(tmp_path / "pipe")
+    assert "is a link" in fails("random", "-o", tmp_path / "link", "--force")
+    for device in (tmp_path / "pipe", "/dev/null"):
+        assert "a device, a pipe or a socket" in fails("random", "-o", device, "--force")
+    assert not (tmp_path / "target").exists()
+    assert Path("/dev/null").is_char_device()
 
 
 @pytest.mark.parametrize(
@@ -154,7 +163,7 @@ def test_a_wrong_command_line_is_a_sentence(arguments, fails):
 
 
 def test_the_usual_place_is_the_default(fails, tmp_path, monkeypatch):
-    monkeypatch.setattr(find, "weights_folder", lambda: tmp_path)
+    monkeypatch.setattr(places, "weights_folder", lambda: tmp_path)
     (tmp_path / "vgg19_normalized.pkl").touch()
     assert "vgg19_normalized.pkl' is there already" in fails("fetch")
     assert "vgg19_normalized.pkl' is there already" in fails("convert", "x")

@@ -49,7 +49,7 @@ def write_stage_file(plan: Plan, name: str) -> None:
     if os.path.exists(path):
         return
     image, origin = choose_image(None, None, request.settings)
-    point = Point(load_weights(plan.weights, request.settings), image, origin)
+    point = Point(load_weights(plan.weights, request.settings.threads), image, origin)
     write_stages(path, plan.content, plan.style, request.settings, point)
 
 

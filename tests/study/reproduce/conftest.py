@@ -45,7 +45,7 @@ def plan(tmp_path_factory) -> Plan:
 @pytest.fixture(scope="session")
 def run_one(plan):
     """Runs an experiment of a plan with the bowl for its network."""
-    weights = job.load_weights("random", SHORT)
+    weights = job.load_weights("random")
 
     def run(name, of=plan, interruption=None, build=Bowl):
         before, job.load_weights = job.load_weights, lambda *_: weights
