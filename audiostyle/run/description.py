@@ -7,9 +7,9 @@ import os
 import platform
 from typing import TYPE_CHECKING, Any
 
-import audiostyle
 from audiostyle.files import sha256_of_file
 from audiostyle.run.request import Request
+from audiostyle.version import __version__
 
 if TYPE_CHECKING:
     from audiostyle.network.start import Backend
@@ -107,7 +107,7 @@ def fault_of_description(value: Any) -> str | None:
 
 def describe_versions() -> dict[str, str]:
     """Return the versions of Python, of this package and of those it stands on, none of them imported."""
-    versions = {"audiostyle": audiostyle.__version__, "python": platform.python_version()}
+    versions = {"audiostyle": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         try:
             versions[package.lower()] = importlib.metadata.version(package)
