@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from audiostyle.network.start import Backend
     from audiostyle.weights.load import Weights
 
-__all__ = ["describe_machine", "describe_run", "describe_versions", "fault_of_description"]
+__all__ = ["describe_machine", "describe_run", "describe_versions", "fault_of_description", "misfit"]
 
 _PACKAGES = ("numpy", "scipy", "Theano", "Lasagne", "librosa", "soundfile", "h5py", "matplotlib")
 # The shape of a description: names, and the types of what they name.
@@ -87,7 +87,7 @@ def fault_of_description(value: Any) -> str | None:
     Names and types are checked, that paths are such as a system can have, and that what is free in it is flat:
     numbers, texts, and lists of these.  Which settings there are is for the settings to check.
     """
-    if fault := _misfit(value, _DESCRIPTION, "the description"):
+    if fault := misfit(value, _DESCRIPTION, "the description"):
         return fault
     for path in (value["inputs"]["content"]["path"], value["inputs"]["style"]["path"], value["weights"]["path"]):
         try:
@@ -125,12 +125,12 @@ def describe_machine() -> dict[str, Any]:
     return {"platform": platform.platform(), "cpu": processor, "cores": len(os.sched_getaffinity(0))}
 
 
-def _misfit(value: Any, shape: Any, name: str) -> str | None:
+def misfit(value: Any, shape: Any, name: str) -> str | None:
     """Compare a value with a type, or a dictionary of them, and say where it first differs."""
     if isinstance(shape, dict):
         if not isinstance(value, dict):
             return f"{name} is no dictionary"
-        return next(filter(None, (_misfit(value.get(key), inner, key) for key, inner in shape.items())), None)
+        return next(filter(None, (misfit(value.get(key), inner, key) for key, inner in shape.items())), None)
     # To Python, True is a whole number.
     fits = isinstance(value, shape) and (shape is not int or not isinstance(value, bool))
     return None if fits else f"{name} is missing or of another kind"
