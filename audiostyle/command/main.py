@@ -5,7 +5,6 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from audiostyle import __version__
 from audiostyle.command.interrupt import graceful_signals
 from audiostyle.command.options import Parser
 from audiostyle.command.surroundings import check_surroundings
@@ -13,6 +12,7 @@ from audiostyle.command.terminal import open_streams, silence, tell
 from audiostyle.errors import AudioStyleError
 from audiostyle.files import reason
 from audiostyle.network.blas import choose_blas_kernels
+from audiostyle.version import __version__
 
 __all__ = ["main"]
 
