@@ -148,9 +148,8 @@ def _confine(seconds: int) -> None:
 
 def _limit(kind: int, value: int) -> None:
     """Lower a limit of this process to `value`, unless it is lower already."""
-    _, hard = resource.getrlimit(kind)
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(kind, (value, hard))
+    soft, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (value if soft == resource.RLIM_INFINITY else min(value, soft), hard))
 
 
 def _death(status: int, seconds: int) -> str | None:

@@ -8,12 +8,13 @@ import math
 import os
 import stat
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from audiostyle.errors import InputError, RunError
-from audiostyle.files import replacing, shown
+from audiostyle.files import open_regular, replacing, shown
+from audiostyle.isolation import isolated
 from audiostyle.settings import Settings
 
 __all__ = ["bandpass", "load_clip", "to_int16", "write_wav"]
@@ -23,6 +24,16 @@ _FULL_SCALE = 32768.0
 _RATES = (1000, 768000)
 _LOUDEST = 1e30
 _BLOCK_VALUES = 1 << 18
+# How ffmpeg knows HLS, its own lists, DASH, Smooth Streaming, IMF and session descriptions.
+_LISTS = (
+    b"#extm3u",
+    b"ffconcat",
+    b"<mpd",
+    b"<smoothstreamingmedia",
+    b"<compositionplaylist",
+    b"[playlist]",
+    b"v=0\r\n",
+)
 
 
 def load_clip(path: str | os.PathLike[str], settings: Settings, offset: float = 0.0) -> np.ndarray:
@@ -57,10 +68,8 @@ def load_clip(path: str | os.PathLike[str], settings: Settings, offset: float = 
     _check_file(path, name)
     if not (math.isfinite(offset) and offset >= 0):
         raise InputError(f"The offset into {name} is {offset!r}, but it must be a finite number of seconds, 0 or more.")
-    try:
-        samples, length = _read(path, name, settings, offset)
-    except OSError as error:
-        raise InputError(f"{name} cannot be read: {error.strerror or error}.") from None
+    mono, rate, skip, length = isolated(_decode, path, name, settings, offset, files=[path])
+    samples = _convert(mono, rate, settings)[skip:]
     wanted = round(settings.duration * settings.sample_rate)
     if len(samples) < wanted:
         raise InputError(_too_short(name, settings, offset, length))
@@ -200,8 +209,17 @@ def _check_file(path: str | os.PathLike[str], name: str) -> None:
         raise InputError(f"{name} may not be read by this user; change its permissions.")
 
 
-def _read(path: str | os.PathLike[str], name: str, settings: Settings, offset: float) -> tuple[np.ndarray, float]:
-    """Return mono samples from `offset` on at the settings' rate, and the file's length in seconds."""
+class _Decoded(NamedTuple):
+    """Mono samples at the file's rate, how many at the settings' rate to skip, and the file's length in seconds."""
+
+    mono: np.ndarray
+    rate: int
+    skip: int
+    length: float
+
+
+def _decode(path: str | os.PathLike[str], name: str, settings: Settings, offset: float) -> _Decoded:
+    """Decode a clip from `offset` on, in a process that a decoder's overflow cannot take the program with."""
     import soundfile
 
     try:
@@ -211,28 +229,33 @@ def _read(path: str | os.PathLike[str], name: str, settings: Settings, offset: f
             _check_header(name, rate, frames)
             start, count, skip = _stretch(rate, settings, offset)
             if start >= frames:
-                return np.empty(0), frames / rate
+                return _Decoded(np.empty(0), rate, 0, frames / rate)
             file.seek(start)
             mono = _gather(_blocks(file, count), 0, count)
         reason = None
     except (soundfile.SoundFileError, TypeError, ValueError) as error:  # TypeError: a name that ends in .raw
         reason = getattr(error, "error_string", str(error))
+    except OSError as error:
+        raise InputError(f"{name} cannot be read: {error.strerror or error}.") from None
     if reason is not None:
-        return _read_otherwise(path, name, settings, offset, reason)
+        return _decode_otherwise(path, name, settings, offset, reason)
     if not len(mono) and not start:
         raise InputError(f"{name} holds no samples.")
-    length = (start + len(mono) if len(mono) < count else frames) / rate
-    return _convert(mono, rate, settings)[skip:], length
+    return _Decoded(mono, rate, skip, (start + len(mono) if len(mono) < count else frames) / rate)
 
 
-def _read_otherwise(
+def _decode_otherwise(
     path: str | os.PathLike[str], name: str, settings: Settings, offset: float, reason: str
-) -> tuple[np.ndarray, float]:
-    """As :func:`_read`, for what libsndfile does not know, by whatever decoder audioread finds."""
+) -> _Decoded:
+    """As :func:`_decode`, for what libsndfile does not know, by whatever decoder audioread finds."""
     import audioread  # type: ignore[import-untyped]
 
     try:
-        with audioread.audio_open(os.fspath(path)) as file:
+        if _is_playlist(path):
+            reason = "It is a text, such as a list of other files"
+            raise ValueError(reason)
+        # Of an absolute path ffmpeg takes no part for a protocol ("concat:...") or an option.
+        with audioread.audio_open(os.path.abspath(path)) as file:
             rate, channels = file.samplerate, file.channels
             _check_header(name, rate, 1)
             start, count, skip = _stretch(rate, settings, offset)
@@ -247,7 +270,16 @@ def _read_otherwise(
         raise InputError(
             f"{name} is not a sound file that can be read ({reason.rstrip('.')}); convert it to WAV, FLAC, OGG or MP3."
         ) from None
-    return _convert(mono, rate, settings)[skip:], length
+    return _Decoded(mono, rate, skip, length)
+
+
+def _is_playlist(path: str | os.PathLike[str]) -> bool:
+    """Say whether a file is a text or names others: ffmpeg would read those, whichever of the user's they are."""
+    with open_regular(path) as stream:
+        head = stream.read(4096)
+    start = head[:16].decode("latin-1").translate({ord(white): " " for white in "\t\r\n"})
+    # A sound file begins with its sizes and numbers; the words may follow what makes no text of them.
+    return (start.isascii() and start.isprintable()) or any(word in head.lower() for word in _LISTS)
 
 
 def _check_header(name: str, rate: int, frames: int) -> None:
