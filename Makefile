@@ -6,7 +6,7 @@ MAKEFLAGS += --no-builtin-rules
 .NOTPARALLEL:
 .PHONY: help demo test test-full lint image-test clean
 
-# Another interpreter: make PYTHON=/opt/python3.11/bin/python3.11 demo
+# Another interpreter than the newest of Python 3.11 to 3.14: make PYTHON=/opt/python3.11/bin/python3.11 demo
 PYTHON =
 
 RUN = .venv/bin/python -m
@@ -19,7 +19,7 @@ help:
 	@echo 'make image-test builds the Docker image and runs it, without a Docker daemon, as root (docs/docker.md)'
 	@echo 'make clean      removes .venv, demo_output/ and the tools'"'"' caches'
 	@echo
-	@echo 'Each makes .venv first, with the pinned packages of requirements.txt.  PYTHON=... names another Python 3.11.'
+	@echo 'Each makes .venv first, with the pinned packages of requirements.txt.  PYTHON=... names another Python (3.11 to 3.14).'
 
 demo: .venv/ready
 	@$(RUN) audiostyle demo -o demo_output

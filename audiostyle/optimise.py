@@ -45,6 +45,8 @@ class Evaluation:
         Their sum as the optimiser saw it.
     seconds : float
         Wall-clock time it took.
+    image : numpy.ndarray ``(1, 3, height, width)`` or None
+        Where it was, while it is being reported; nobody keeps the images of thousands of evaluations.
     """
 
     round: int
@@ -52,6 +54,7 @@ class Evaluation:
     parts: dict[str, float]
     total: float
     seconds: float
+    image: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +79,8 @@ class Round:
         L-BFGS steps taken.
     seconds : float
         Wall-clock time of the whole round.
+    state : dict of str to numpy.ndarray
+        What the optimiser carries into the next round besides the image; nothing where its memory starts empty.
     """
 
     index: int
@@ -86,6 +91,7 @@ class Round:
     warnflag: int
     nit: int
     seconds: float
+    state: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
 def start_image(height: int, width: int, settings: Settings) -> np.ndarray:
@@ -175,7 +181,7 @@ def run_round(
         count += 1
         _check_finite(parts, total, gradient, index, count)
         last_image, last_total = candidate, total
-        on_evaluation(Evaluation(index, count, parts, total, time.perf_counter() - begun))
+        on_evaluation(Evaluation(index, count, parts, total, time.perf_counter() - begun, candidate))
         return total, gradient.ravel().astype("float64")
 
     best, best_total, information = scipy.optimize.fmin_l_bfgs_b(

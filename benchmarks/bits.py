@@ -30,7 +30,6 @@ _AC = ("--rowac", "--colac")
 CONFIGURATIONS: dict[str, tuple[str, ...]] = {
     "mel released onednn": _AC,
     "mel released corrmm": (*_AC, "--convolution", "corrmm"),
-    # Noise read as a cepstrum is no sound yet after a few evaluations, so mel in place of mfcc.
     "mel paper": (*_AC, "--preset", "paper", "--representation", "mel"),
     "mel corrected": (*_AC, "--preset", "corrected"),
     "mel float64": (*_AC, "--float64"),
@@ -78,7 +77,8 @@ def _sums(configuration: str, clips: tuple[str, ...], folder: Path) -> Iterator[
     output = folder / configuration.replace(" ", "_")
     resumed = configuration != name
     asked = ["--set", "round_count=as_asked", "--iterations"]
-    _run("transfer", *clips, *options, *asked, str(_ROUNDS - resumed), "-o", str(output), "--quiet")
+    sound = "mfcc" not in name  # noise read as a cepstrum is no sound yet after a few evaluations
+    _run("transfer", *clips, *options, *asked, str(_ROUNDS - resumed), "-o", str(output), "--quiet", may_fail=not sound)
     if resumed:
         _run("transfer", "--resume", str(output), *asked, str(_ROUNDS), "--quiet")
     run = Archive.read(output / ARCHIVE_NAME)
@@ -86,7 +86,8 @@ def _sums(configuration: str, clips: tuple[str, ...], folder: Path) -> Iterator[
         values = np.array([evaluation.total, *evaluation.parts.values()], dtype="float64")
         yield f"loss {evaluation.round}.{evaluation.index} {' '.join(evaluation.parts)}", _sum(values)
     yield "last image", _sum(run.last_image)
-    yield "output.wav", hashlib.sha256((output / "output.wav").read_bytes()).hexdigest()
+    if sound:
+        yield "output.wav", hashlib.sha256((output / "output.wav").read_bytes()).hexdigest()
     if resumed:
         return
     file = folder / "stages.h5"
@@ -103,9 +104,9 @@ def _datasets(group: Any) -> list[str]:
     return names
 
 
-def _run(*arguments: str) -> None:
+def _run(*arguments: str, may_fail: bool = False) -> None:
     done = subprocess.run([sys.executable, "-m", "audiostyle", *arguments], capture_output=True, text=True)
-    if done.returncode:
+    if done.returncode and not may_fail:
         raise SystemExit(f"audiostyle {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")
 
 

@@ -19,6 +19,8 @@ from collections.abc import Callable
 import numpy as np
 
 from audiostyle.audio.griffinlim import griffinlim
+from audiostyle.audio.magnitude import magnitude
+from audiostyle.audio.powf import power_of_ten
 from audiostyle.audio.spectrogram import by_rows, framed, hamming
 from audiostyle.settings import Settings
 
@@ -58,7 +60,7 @@ def invert(
         of them (T10), librosa's ``(n_frames - 1) * hop_length + n_fft``.
     """
     # In the type of the spectrogram, which is float32 when it comes from mel (T3).
-    magnitudes = np.power(log_spec.dtype.type(10), log_spec).astype(np.float64)
+    magnitudes = power_of_ten(log_spec).astype(np.float64)
     if settings.inversion_floor == "silent":
         magnitudes[log_spec <= settings.log_floor] = 0.0
     if settings.inversion == "griffinlim":
@@ -103,7 +105,7 @@ def _rephase(frames: np.ndarray, target: np.ndarray, wave: np.ndarray, smallest:
         estimate = analyse(rows)
         # The order of the authors' roundings: times the reciprocal, then times the target.
         parts = estimate.view(np.float64).reshape(*estimate.shape, 2)
-        parts *= (1.0 / np.maximum(smallest, np.abs(estimate)))[..., np.newaxis]
+        parts *= (1.0 / np.maximum(smallest, magnitude(estimate)))[..., np.newaxis]
         parts *= target[rows, :, np.newaxis]
         frames[rows] = scipy.fft.irfft(estimate, settings.n_fft, axis=1, overwrite_x=True)
 

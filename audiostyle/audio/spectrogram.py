@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from audiostyle.audio.magnitude import magnitude
 from audiostyle.errors import InputError
 from audiostyle.settings import Settings
 
@@ -137,7 +138,7 @@ def log_spectrogram(samples: np.ndarray, settings: Settings) -> np.ndarray:
             f"{len(samples)} samples are too few for one frame of {settings.n_fft}; use a longer --duration or a "
             "smaller n_fft."
         )
-    magnitudes = np.abs(stft(samples, settings, count)[:, :-1])
+    magnitudes = magnitude(stft(samples, settings, count)[:, :-1])
     loudest = magnitudes.max()
     if not 0 < loudest < np.inf:
         raise InputError("The samples are silent or not finite numbers, so they have no spectrogram.")

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from audiostyle.errors import InputError
     from audiostyle.files import check_output, write_bytes
     from audiostyle.settings import preset
-    from audiostyle.study.evaluate.outputs import evaluate_files
+    from audiostyle.study.evaluate.measured_files import evaluate_files
     from audiostyle.study.evaluate.tables import as_csv, as_json, as_table
 
     chosen: dict[str, str] = {}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from audiostyle import __version__
 from audiostyle.command.options import Parser
+from audiostyle.command.surroundings import check_surroundings
 from audiostyle.errors import AudioStyleError
 from audiostyle.network.blas import choose_blas_kernels
 
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in _COMMANDS:
             importlib.import_module(f"audiostyle.command.{name}").add_parser(subparsers)
         args = parser.parse_args(arguments)
+        check_surroundings()
         status: int = args.run(args)
         sys.stdout.flush()
         return status

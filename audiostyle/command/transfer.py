@@ -96,7 +96,7 @@ def transfer(args: argparse.Namespace, command_line: tuple[str, ...]) -> int:
 def _request(args: argparse.Namespace) -> Any:
     """Return the Request that parsed arguments stand for."""
     from audiostyle.command.obtain import find_weights
-    from audiostyle.run.job import Request
+    from audiostyle.run.request import Request
 
     if args.resume is not None:
         return _resumed(args)
@@ -119,7 +119,7 @@ def _check_clips(*paths: str) -> None:
 def _resumed(args: argparse.Namespace) -> Any:
     """Return the Request of the archived run, with what the arguments change."""
     from audiostyle.run.archive import ARCHIVE_NAME, Archive
-    from audiostyle.run.job import Request
+    from audiostyle.run.request import Request
     from audiostyle.settings import Settings
 
     if args.overwrite:

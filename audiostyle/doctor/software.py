@@ -1,6 +1,7 @@
 """Python, the packages, the compiler and the compile cache."""
 
 import importlib.metadata
+import itertools
 import os
 import platform
 import shutil
@@ -17,14 +18,15 @@ from audiostyle.network.start import user_flag
 
 __all__ = ["software_findings"]
 
-# The versions that work, by their beginnings, and why no others do.
+# The oldest version of each that was tried, the first that was not, and whether any other is a problem.
 _PACKAGES = {
-    "numpy": (("1.20.", "1.21.", "1.22.", "1.23."), "Theano 1.0.5 uses names that numpy 1.24 dropped"),
-    "scipy": (("1.",), "it is untested"),
-    "Theano": (("1.0.5",), "only 1.0.5 runs on Python 3.11"),
-    "Lasagne": (("0.1", "0.2"), "it is untested"),
+    "numpy": ((1, 23), (2, 6), True),
+    "scipy": ((1, 10), (1, 19), False),
+    "Theano": ((1, 0, 5), (1, 0, 6), True),
+    "Lasagne": ((0, 1), (0, 3), False),
 }
-_INSTALL = "make the environment anew with make demo, or pip install --require-hashes -r requirements.txt"
+_OLDEST, _NEWEST = (3, 11), (3, 14)
+_INSTALL = "make the environment anew with make clean demo, or pip install --require-hashes -r requirements.txt"
 _APT = "install it (Debian and Ubuntu: apt install g++ python3-dev)"
 
 
@@ -40,21 +42,30 @@ def software_findings() -> Iterator[Finding]:
 
 def _python() -> Finding:
     text = f"{platform.python_implementation()} {platform.python_version()}, {sys.executable}"
-    if sys.version_info[:2] == (3, 11) and sys.implementation.name == "cpython":
+    if _OLDEST <= sys.version_info[:2] <= _NEWEST and sys.implementation.name == "cpython":
         return Finding("Python", "ok", text)
-    return Finding("Python", "problem", f"{text}, but only CPython 3.11 is known to work", "run this with python3.11")
+    return Finding("Python", "problem", f"{text}, but only CPython 3.11 to 3.14 are known to work", "use one of them")
 
 
 def _package(name: str) -> Finding:
-    versions, reason = _PACKAGES[name]
+    oldest, untried, matters = _PACKAGES[name]
     try:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return Finding(name, "problem", "not installed", _INSTALL)
-    if version.startswith(versions):
+    if oldest <= _numbers(version) < untried:
         return Finding(name, "ok", version)
-    state: str = "problem" if name in ("numpy", "Theano") else "note"
-    return Finding(name, state, f"version {version}: {reason}", _INSTALL)  # type: ignore[arg-type]
+    text = f"version {version}, but {_text(oldest)} to before {_text(untried)} are known to work"
+    return Finding(name, "problem" if matters else "note", text, _INSTALL)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return (1, 0, 5) for ``1.0.5`` and (0, 2) for ``0.2.dev1``."""
+    return tuple(map(int, itertools.takewhile(str.isdecimal, version.split("."))))
+
+
+def _text(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def _compiler() -> Finding:

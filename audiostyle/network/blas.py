@@ -7,6 +7,7 @@ from pathlib import Path
 
 from audiostyle.cache import cache_folder, private_temporary_folder
 from audiostyle.errors import RunError
+from audiostyle.network.compat.c_names import blas_definitions
 
 __all__ = ["bundled_blas", "choose_blas_kernels", "links"]
 
@@ -15,11 +16,12 @@ _SKYLAKE_X = {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
 
 
 def choose_blas_kernels(authors: bool = False) -> None:
-    """Tell OpenBLAS which kernels to use, where its own choice is a bad one.
+    """Tell OpenBLAS which kernels to use, so that they do not depend on its version; a user's choice stays.
 
-    The OpenBLAS in the pinned numpy and scipy ends at AMD's Zen 3.  On a Zen 5 it takes kernels of 2007,
-    which are many times slower than those for Skylake-X or, without AVX-512, for Haswell, which any of
-    these processors runs.
+    Every processor with AVX-512 gets those for Skylake-X: left to itself, one OpenBLAS takes them, an older one
+    Zen's, a newer one Cooper Lake's, and descents part.  Without AVX-512 only an AMD newer than Zen 3 gets
+    other ones, Haswell's: OpenBLAS 0.3.18 (scipy 1.10) does not know it and takes kernels of 2007, many
+    times slower.
 
     Parameters
     ----------
@@ -35,12 +37,13 @@ def choose_blas_kernels(authors: bool = False) -> None:
         return
     said = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     family, flags = said.get("cpu family", ""), set(said.get("flags", "").split())
-    runs_skylake_x = flags >= _SKYLAKE_X
-    if authors and runs_skylake_x:
-        os.environ["OPENBLAS_CORETYPE"] = "SkylakeX"
     newer = said.get("vendor_id") == "AuthenticAMD" and family.isdecimal() and int(family) > _ZEN_3
-    if newer and "avx2" in flags:
-        os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX" if runs_skylake_x else "Haswell")
+    if flags >= _SKYLAKE_X:
+        if authors:
+            os.environ["OPENBLAS_CORETYPE"] = "SkylakeX"
+        os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
+    elif newer and "avx2" in flags:
+        os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
 
 
 def bundled_blas() -> str:
@@ -51,7 +54,7 @@ def bundled_blas() -> str:
     import scipy
 
     folder = Path(scipy.__file__).resolve().parent.parent / "scipy.libs"
-    libraries = sorted(folder.glob("libopenblasp-*.so"))
+    libraries = sorted((*folder.glob("libopenblasp-*.so"), *folder.glob("libscipy_openblas-*.so")))
     if not libraries:
         raise RunError(
             f"No OpenBLAS was found in {folder}, where scipy's wheel keeps it; install scipy from the package index "
@@ -85,5 +88,5 @@ def links(flags: str) -> bool:
     program = 'extern "C" void sgemm_(); int main() { sgemm_(); }'
     # Theano adds an rpath for every -L, without which a library's own needs are not found.
     paths = [f"-Wl,-rpath,{flag[2:]}" for flag in flags.split() if flag.startswith("-L")]
-    command = ["g++", "-x", "c++", "-", *flags.split(), *paths, "-o", os.devnull]
+    command = ["g++", "-x", "c++", *blas_definitions(flags), "-", *flags.split(), *paths, "-o", os.devnull]
     return subprocess.run(command, input=program, text=True, capture_output=True, check=False).returncode == 0

@@ -23,7 +23,9 @@ from pathlib import Path
 from audiostyle.cache import cache_folder
 from audiostyle.errors import InputError, RunError
 from audiostyle.network.blas import bundled_blas, links
+from audiostyle.network.compat.c_names import compiler_flags
 from audiostyle.network.compat.lasagne_names import put_back_lasagne_names
+from audiostyle.network.compat.numpy_names import put_back_numpy_names
 from audiostyle.network.gpu.device import check_device, resolve_device
 
 __all__ = ["Backend", "check_compiler", "start_theano", "thread_count", "user_flag"]
@@ -85,6 +87,7 @@ def start_theano(device: str = "cpu", threads: int = 0) -> Backend:
     if "theano" not in sys.modules:
         check_device(device)
         check_compiler()
+        put_back_numpy_names()
         with _environment("THEANO_FLAGS", _flags(device)):
             _import_theano(device)
     put_back_lasagne_names()
@@ -116,19 +119,25 @@ def _flags(device: str) -> str:
     theirs = _user_flags()
     ours = {
         "base_compiledir": str(cache_folder() / "theano"),
-        "device": device,
         "dnn.enabled": "False",  # Theano 1.0.5 knows cuDNN 5 to 7 only, which no registry has any more
         "gpuarray.preallocate": "0",  # keep freed blocks for the next operation, take none in advance
         "openmp": "False",  # Theano's own loops; BLAS and oneDNN thread by themselves
         "print_active_device": "False",
     }
-    if not links(theirs.get("blas.ldflags", "")):
-        ours["blas.ldflags"] = theirs["blas.ldflags"] = bundled_blas()
-    own = ",".join(f"{name}={shlex.quote(value)}" for name, value in ours.items() if name not in theirs)
-    environment = os.environ.get("THEANO_FLAGS", "")
-    blas = f"blas.ldflags={shlex.quote(theirs['blas.ldflags'])}"
-    # The device asked for on the command line is the user's latest word, so it comes last.
-    return ",".join(part for part in (own, environment, blas, f"device={device}") if part)
+    blas = theirs.get("blas.ldflags", "")
+    if not links(blas):
+        blas = bundled_blas()
+    # These are needed whatever the user's flags say, and the device asked for is the user's latest word.
+    needed = {"blas.ldflags": blas, "device": device}
+    if compiled := compiler_flags(blas):
+        needed["gcc.cxxflags"] = f"{theirs.get('gcc.cxxflags', '')} {compiled}".strip()
+    own = {name: value for name, value in ours.items() if name not in theirs}
+    return ",".join(filter(None, (_text(own), os.environ.get("THEANO_FLAGS", ""), _text(needed))))
+
+
+def _text(flags: dict[str, str]) -> str:
+    """Return flags as ``THEANO_FLAGS`` holds them; quoted, because a value may hold commas (-Wl,-rpath,...)."""
+    return ",".join(f"{name}=" + "'" + value.replace("'", "'\"'\"'") + "'" for name, value in flags.items())
 
 
 def _user_flags() -> dict[str, str]:

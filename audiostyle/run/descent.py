@@ -1,5 +1,6 @@
 """The rounds of one run: told to a reporter, kept in the archive, stopped when the user wants it."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from audiostyle.errors import RunError
 from audiostyle.optimise import Evaluation, ObjectiveFunction, Round, descend
 from audiostyle.run.archive import Archive
-from audiostyle.run.archived import ArchivedRun
+from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.settings import Settings
 
 __all__ = ["Descent", "Interruption", "Reporter"]
@@ -68,19 +69,17 @@ class Descent:
     ----------
     objective : callable
         As :func:`audiostyle.optimise.descend` takes it.
-    start : np.ndarray ``(1, 3, height, width)``
-        Where round 1 starts.
     archive : Archive
         Gets every finished round.
-    archived : ArchivedRun or None
-        What the archive held already.
+    archived : ArchivedRun
+        What the archive holds already, at least where round 1 starts.
     reporter : Reporter
     interruption : Interruption
 
     Attributes
     ----------
     rounds : list of Round
-        Finished ones.
+        Finished ones, without their images, which the archive has.
     evaluations : list of Evaluation
         All, those of an unfinished round too.
     image : np.ndarray ``(1, 3, height, width)``
@@ -90,17 +89,16 @@ class Descent:
     def __init__(
         self,
         objective: ObjectiveFunction,
-        start: np.ndarray,
         archive: Archive,
-        archived: ArchivedRun | None,
+        archived: ArchivedRun,
         reporter: Reporter,
         interruption: Interruption,
     ) -> None:
         self._objective, self._archive = objective, archive
         self._reporter, self._interruption = reporter, interruption
-        self.evaluations: list[Evaluation] = list(archived.evaluations) if archived else []
-        self.rounds: list[Round] = list(archived.rounds) if archived else []
-        self.image = archived.last_image if archived else start
+        self.evaluations: list[Evaluation] = list(archived.evaluations)
+        self.rounds = [_without_arrays(one) for one in archived.rounds]
+        self.image = archived.last_image
 
     def run(self, settings: Settings) -> None:
         """Descend until all rounds are done or the user interrupts.
@@ -111,17 +109,11 @@ class Descent:
             If a number goes wrong or a round cannot be kept; `image` is then the last good one.
         """
         unfinished: list[Evaluation] = []
-        candidate = self.image
-
-        def objective(image: np.ndarray) -> tuple[dict[str, float], float, np.ndarray]:
-            nonlocal candidate
-            candidate = image
-            return self._objective(image)
 
         def heard(evaluation: Evaluation) -> None:
-            unfinished.append(evaluation)
-            if not self.rounds:
-                self.image = candidate
+            unfinished.append(dataclasses.replace(evaluation, image=None))
+            if not self.rounds and evaluation.image is not None:
+                self.image = evaluation.image
             self._reporter.evaluation(evaluation)
             if self._interruption.signal:
                 raise _Stopped
@@ -132,11 +124,11 @@ class Descent:
         self._reporter.descent(settings, first, self._time_one())
         self._interruption.patient = True
         try:
-            for finished in descend(objective, self.image, settings, heard, first):
+            for finished in descend(self._objective, self.image, settings, heard, first):
                 self._archive.append_round(finished, unfinished)
                 self.evaluations += unfinished
                 unfinished.clear()
-                self.rounds.append(finished)
+                self.rounds.append(_without_arrays(finished))
                 self._check(finished)
                 self.image = finished.image
                 self._reporter.round(finished)
@@ -161,7 +153,7 @@ class Descent:
         if finished.nit == 0:
             raise RunError(
                 f"In {where}, L-BFGS found no lower loss in any direction it tried ({finished.message}); the image "
-                "before it is kept. The descent has come as far as the network's arithmetic goes; --float64 goes on."
+                "before it is kept. The network's arithmetic allows no smaller step; --float64 does."
             )
         # The authors' code does not look at the flag and starts the next round (T16).
         self._reporter.warning(
@@ -174,3 +166,7 @@ class Descent:
         started = time.perf_counter()
         self._objective(self.image)
         return time.perf_counter() - started
+
+
+def _without_arrays(finished: Round) -> Round:
+    return dataclasses.replace(finished, image=np.empty(0), state={})

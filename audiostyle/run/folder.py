@@ -1,26 +1,25 @@
 """The folder of a run: one run at a time in it, and every file in it complete or not there at all.
 
-A file is written beside its place under a name of ours, synchronised to the disk and renamed over
-its place, so neither a crash nor a full disk leaves half of it.  The lock is the kernel's
-(``flock``): it ends with the process that holds it, however that ends, and a lock file that a crash
-left behind locks nothing.
+The lock is the kernel's (``flock``): it ends with the process that holds it, however that ends, and a lock
+file that a crash left behind locks nothing.
 """
 
 import contextlib
-import errno
 import fcntl
 import os
+import re
 import resource
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
 from audiostyle.errors import InputError, RunError
+from audiostyle.files import PART_PREFIX, reason, replacing, shown, synchronise
 
-__all__ = ["RUN_FILES", "RunFolder", "reason", "shown"]
+__all__ = ["RUN_FILES", "RunFolder", "round_file"]
 
-#: Every file a run may leave; nothing else in the folder is ever replaced or removed.
+#: Every file a run may leave; beside these and those of single rounds nothing in the folder is replaced or removed.
 RUN_FILES = (
     "output.wav",
     "mel.png",
@@ -35,35 +34,14 @@ RUN_FILES = (
     "run.json",
     "run.h5",
 )
+_ROUND_FILE = re.compile(r"run\.\d{4,}\.h5")
 _LOCK = ".audiostyle-lock"
-_PART = ".audiostyle-part-"
 _LOCK_ATTEMPTS = 100
 
-_REASONS = {
-    errno.ENOSPC: "the disk is full; free some space",
-    errno.EDQUOT: "the disk quota is used up; free some space",
-    errno.EFBIG: "a file would pass the file-size limit; raise it (ulimit -f)",
-    errno.EROFS: "the file system is read-only",
-    errno.EACCES: "there is no permission to write there",
-    errno.EPERM: "writing there is not permitted",
-    errno.ENOENT: "the folder is not there any more; do not remove or rename it during a run",
-    errno.ENOTDIR: "part of the path is a file, not a folder",
-    errno.ELOOP: "the path is a loop of symbolic links",
-    errno.ENAMETOOLONG: "the name is too long",
-    errno.EIO: "the disk reports an input/output error",
-}
 
-
-def reason(error: OSError) -> str:
-    """Say in a few words why the system refused, and what may help."""
-    known = _REASONS.get(error.errno) if error.errno is not None else None
-    text = known or error.strerror or str(error) or type(error).__name__
-    return " ".join(text.split())
-
-
-def shown(path: str | os.PathLike[str]) -> str:
-    """Return `path` quoted for a message of one line, whatever bytes it is made of."""
-    return repr(os.fspath(path))
+def round_file(index: int) -> str:
+    """Return the name of the file that holds round `index` until all are merged into ``run.h5``."""
+    return f"run.{index:04d}.h5"
 
 
 class RunFolder:
@@ -81,7 +59,7 @@ class RunFolder:
         Whether a run that is already there may be replaced.  Its files are removed by
         :meth:`remove_previous`, not before.
     resume : bool
-        Whether a run that is already there is to be gone on with; then it has to be there.
+        Whether a run that is already there is to be resumed; then it has to be there.
 
     Raises
     ------
@@ -111,8 +89,7 @@ class RunFolder:
                 self._check_contents()
                 self._probe()
             except (OSError, ValueError) as error:
-                why = reason(error) if isinstance(error, OSError) else str(error)
-                raise InputError(f"The folder {shown(self.path)} cannot be used for a run: {why}.") from error
+                raise InputError(f"The folder {shown(self.path)} cannot be used for a run: {reason(error)}.") from error
         except BaseException:
             self._leave()
             raise
@@ -129,8 +106,8 @@ class RunFolder:
             raise ValueError(f"{name!r} is not a plain file name")
         return self.path / name
 
-    def require_space(self, size: int) -> None:
-        """Check that files of `size` bytes in all have room, before the long part begins.
+    def require_space(self, size: int, largest: int) -> None:
+        """Check that files of `size` bytes in all, and a single one of `largest`, have room before the long part.
 
         A run that is being overwritten counts too: it stays until the new one has its archive.
 
@@ -150,49 +127,89 @@ class RunFolder:
                 "free some space or choose another folder."
             )
         limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
-        if limit not in (resource.RLIM_INFINITY, -1) and limit < size:
+        if limit not in (resource.RLIM_INFINITY, -1) and limit < largest:
             raise InputError(
-                f"The run needs files of up to {_megabytes(size)}, but this process may write files of at most "
+                f"The run needs files of up to {_megabytes(largest)}, but this process may write files of at most "
                 f"{_megabytes(limit)}; raise the limit (ulimit -f)."
             )
 
+    def check_place(self) -> None:
+        """Find out whether the path still leads to the folder and the lock that were taken on entering.
+
+        Renaming a folder and starting the next run under its old name is what people do: the lock goes along
+        with the folder, and files written by the path would land among the other run's.
+
+        Raises
+        ------
+        RunError
+            If the folder was renamed, removed or replaced, or the lock taken away.
+        """
+        try:
+            here = os.stat(self.path)
+            still = (here.st_dev, here.st_ino) == self._identity
+            still = still and self._lock is not None and _same_file(os.fstat(self._lock), self.path / _LOCK)
+        except OSError:
+            still = False
+        if not still:
+            raise RunError(
+                f"The folder {shown(self.path)} is not the run's any more, so nothing is written there; do not rename, "
+                "replace or empty a folder during a run."
+            )
+
     @contextlib.contextmanager
-    def atomic_path(self, name: str) -> Iterator[Path]:
+    def atomic_path(self, name: str, what: str = "The file") -> Iterator[Path]:
         """Give a path to write to, which becomes the file `name` when the block ends well.
 
-        The path has the suffix of `name` and is in the same folder.  If the block raises, the file
-        is removed and what was there under `name` stays as it was.
+        The path has the suffix of `name` and is in the same folder.  If the block raises, the file is removed and
+        what was there under `name` stays as it was.
+
+        Parameters
+        ----------
+        name : str
+            A plain file name.
+        what : str
+            What is written, to begin a sentence.
 
         Raises
         ------
+        InputError
+            If a link, a device or the like has taken the place of the file.
         RunError
-            If the system refuses to write (OSError), in the block or in finishing the file.
+            If the folder is not the run's any more, or the system refuses to write.
         """
         target = self.file(name)
-        part = self.file(_PART + name)
-        try:
-            self._check_still_here()
+        self.check_place()
+        with replacing(target, what) as part:
             yield part
-            _synchronise(part)
-            os.replace(part, target)
-            _synchronise(self.path)
-        except OSError as error:
-            raise RunError(f"{shown(name)} could not be written to {shown(self.path)}: {reason(error)}.") from error
-        finally:
-            # After the rename there is nothing under this name any more.
-            with contextlib.suppress(OSError):
-                os.unlink(part)
 
     def write_bytes(self, name: str, data: bytes) -> None:
-        """Write `data` as the file `name`, whole or not at all.
+        """Write `data` as the file `name`, whole or not at all; raises what :meth:`atomic_path` does."""
+        with self.atomic_path(name) as part:
+            part.write_bytes(data)
+
+    def run_files(self) -> list[str]:
+        """Return the names of a run's files that are there, those of single rounds included."""
+        present = set(os.listdir(self.path))
+        return [name for name in RUN_FILES if name in present] + sorted(filter(_ROUND_FILE.fullmatch, present))
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files of a run, whichever of them are there.
 
         Raises
         ------
         RunError
-            If the system refuses to write.
+            If the folder is not the run's any more, or the system refuses.
         """
-        with self.atomic_path(name) as part, open(part, "wb") as stream:
-            stream.write(data)
+        self.check_place()
+        try:
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self.file(name))
+            synchronise(self.path)
+        except OSError as error:
+            raise RunError(
+                f"Old files of the run in {shown(self.path)} could not be removed: {reason(error)}."
+            ) from error
 
     def remove_previous(self, keep: Collection[str] = ()) -> None:
         """Remove the files of the run that is being overwritten; does nothing without `overwrite`.
@@ -205,14 +222,8 @@ class RunFolder:
         keep : collection of str
             Names of files that are already the new run's.
         """
-        if not self.overwrite:
-            return
-        try:
-            for file in self._existing():
-                if file.name not in keep:
-                    os.unlink(file)
-        except OSError as error:
-            raise RunError(f"The old run in {shown(self.path)} could not be removed: {reason(error)}.") from error
+        if self.overwrite:
+            self.remove(name for name in self.run_files() if name not in keep)
 
     def _make(self) -> None:
         """Create the folder and what is missing above it, remembering what was created."""
@@ -225,7 +236,13 @@ class RunFolder:
         for path in reversed(missing):
             # Another run may make the same parents at this moment.
             with contextlib.suppress(FileExistsError):
-                os.mkdir(path)
+                try:
+                    os.mkdir(path)
+                except FileNotFoundError:
+                    raise InputError(
+                        f"The folder {shown(self.path)} cannot be made, for {shown(path.parent)} takes no new folders; "
+                        "give another name."
+                    ) from None
                 self._created.append((path, os.stat(path)))
         if not os.path.isdir(self.path):
             raise InputError(
@@ -260,45 +277,34 @@ class RunFolder:
 
     def _check_contents(self) -> None:
         """Refuse a folder that holds a run where it must not, or none where it must."""
-        present = [file.name for file in self._existing()]
-        for name in RUN_FILES:
-            if os.path.isdir(self.path / name) and not os.path.islink(self.path / name):
+        present = self.run_files()
+        for name in present:
+            if not stat.S_ISREG(os.lstat(self.path / name).st_mode):
                 raise InputError(
-                    f"The run would write the file {name}, but {shown(self.path)} has a folder of that name; "
-                    "give another folder."
+                    f"A run writes the file {name}, but {shown(self.path)} has a folder, a link or a device of that "
+                    "name; give another folder."
                 )
         if self.resume and "run.h5" not in present:
             raise InputError(f"There is no run to resume in {shown(self.path)}: it has no run.h5.")
         if present and not self.resume and not self.overwrite:
             raise InputError(
-                f"The folder {shown(self.path)} already holds a run ({present[0]}); give another folder, go on with "
+                f"The folder {shown(self.path)} already holds a run ({present[0]}); give another folder, resume "
                 "it (--resume), or replace it (--overwrite)."
             )
 
     def _probe(self) -> None:
         """Remove the leftovers of crashed runs and try to write a file."""
         for name in os.listdir(self.path):
-            if name.startswith(_PART) and not os.path.isdir(self.path / name):
+            if name.startswith(PART_PREFIX) and not os.path.isdir(self.path / name):
                 os.unlink(self.path / name)
-        probe = self.path / (_PART + "probe")
+        probe = self.path / f"{PART_PREFIX}probe"
         try:
-            with open(probe, "wb") as stream:
+            with open(probe, "xb") as stream:
                 stream.write(b"\0")
-            _synchronise(probe)
+            synchronise(probe)
         finally:
             with contextlib.suppress(OSError):
                 os.unlink(probe)
-
-    def _existing(self) -> list[Path]:
-        """The files of a run that are there (links included, folders not)."""
-        files = [self.path / name for name in RUN_FILES]
-        return [file for file in files if os.path.lexists(file) and (os.path.islink(file) or not os.path.isdir(file))]
-
-    def _check_still_here(self) -> None:
-        """Raise unless the path still leads to the folder that was locked."""
-        here = os.stat(self.path)
-        if (here.st_dev, here.st_ino) != self._identity:
-            raise FileNotFoundError(errno.ENOENT, "the folder was replaced", os.fspath(self.path))
 
     def _leave(self) -> None:
         """Unlock, and remove the folders this run made if nothing is in them."""
@@ -322,19 +328,6 @@ def _same_file(found: os.stat_result, path: Path) -> bool:
         return os.path.samestat(found, os.stat(path, follow_symlinks=False))
     except FileNotFoundError:
         return False
-
-
-def _synchronise(path: Path) -> None:
-    """Have the disk hold what was written to a file, or the names in a folder."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some file systems cannot synchronise a folder; a file they can.
-        if error.errno != errno.EINVAL or not stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def _megabytes(size: int) -> str:

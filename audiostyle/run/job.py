@@ -5,101 +5,42 @@ Everything a user can get wrong is checked before the network is built.  What ha
 :class:`~audiostyle.run.descent.Interruption`: a command line, a batch and a test each have their own.
 """
 
-import contextlib
-import dataclasses
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from audiostyle.api import make_objective
 from audiostyle.errors import RunError
 from audiostyle.network.gpu.device import check_device, resolve_device
+from audiostyle.network.terms import loss_terms
 from audiostyle.optimise import start_image
 from audiostyle.pipeline import Analysis, analyse
-from audiostyle.run.archive import Archive, archive_size
-from audiostyle.run.archived import ArchivedRun
+from audiostyle.run.archive import ARCHIVE_NAME, Archive, largest_size
+from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.descent import Descent, Interruption, Reporter
+from audiostyle.run.description import describe_run
 from audiostyle.run.estimate import estimate_memory
 from audiostyle.run.folder import RunFolder
-from audiostyle.run.manifest import Stopwatch, describe_run, write_manifest
-from audiostyle.run.results import write_results
-from audiostyle.run.sameness import changed_circumstances
+from audiostyle.run.manifest import Stopwatch, write_manifest
+from audiostyle.run.outputs import write_outputs
+from audiostyle.run.request import Outcome, Request
+from audiostyle.run.resume_check import changed_circumstances, check_same
 from audiostyle.settings import Settings
 from audiostyle.weights.load import Weights, load_weights
 
-__all__ = ["Outcome", "Request", "run_transfer"]
+__all__ = ["run_transfer"]
 
 # What a run's folder needs beside the archive: pictures, sound, tables.
 _RESULTS_SIZE = 20 * 2**20
-
-
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """What a user asked for.
-
-    Attributes
-    ----------
-    content, style : path
-    weights : str
-        A file, or ``random``.
-    folder : path
-        Where the results go.
-    settings : Settings
-    overwrite, resume : bool
-        Whether a run in the folder may be replaced, or is to be gone on with.
-    command_line : tuple of str
-        Recorded in ``run.json``.
-    """
-
-    content: str
-    style: str
-    weights: str
-    folder: str
-    settings: Settings
-    overwrite: bool = False
-    resume: bool = False
-    command_line: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes
-    ----------
-    folder : str
-    rounds : int
-        Finished rounds, those before a resume included.
-    evaluations : int
-    total : float
-        Last loss, NaN if there was no evaluation.
-    seconds : float
-        Of this run alone.
-    signal : int
-        Number of the signal that ended the descent early, or 0.
-    """
-
-    folder: str
-    rounds: int
-    evaluations: int
-    total: float
-    seconds: float
-    signal: int
-
-
-def build_objective(content: np.ndarray, style: np.ndarray, weights: Weights, settings: Settings) -> Any:
-    """Return the :class:`~audiostyle.network.objective.Objective` of two network images."""
-    from audiostyle.network.objective import Objective
-
-    return Objective(content.astype(settings.float_type), style.astype(settings.float_type), weights.arrays, settings)
 
 
 def run_transfer(
     request: Request,
     reporter: Reporter,
     interruption: Interruption,
-    build: Callable[[np.ndarray, np.ndarray, Weights, Settings], Any] = build_objective,
+    build: Callable[[np.ndarray, np.ndarray, Weights, Settings], Any] = make_objective,
 ) -> Outcome:
     """Carry out a request.
 
@@ -146,18 +87,17 @@ def run_transfer(
             description["machine"]["kernels"] = convolution.description
             height, width = content.tensor.shape[2:]
             start = start_image(height, width, settings)
-            old = _open_archive(folder, request, description, reporter) if request.resume else None
-            if old is None:
+            # Before the network is built, which takes long.
+            if request.resume:
+                check_same(Archive.read(folder.file(ARCHIVE_NAME)), description)
+            else:
                 _require_space(folder, start, settings)
         reporter.stage("Building the network")
         with watch.stage("network"):
             objective = build(content.tensor, style.tensor, weights, settings)
-        # Made only now: what the network refuses leaves no archive, and an old run as it was.
-        archive, archived = old or (
-            _make_archive(folder, description, start, [term.name for term in objective.terms], settings),
-            None,
-        )
-        descent = Descent(objective, start, archive, archived, reporter, interruption)
+        # Only now: what the network refuses leaves no archive, and an old run as it was.
+        archive, archived = _open_archive(folder, request, description, start, reporter)
+        descent = Descent(objective, archive, archived, reporter, interruption)
         failure = None
         try:
             with watch.stage("descent"):
@@ -165,10 +105,12 @@ def run_transfer(
         except RunError as error:
             failure = error
         reporter.stage("Writing the sound and the pictures")
-        # What made the descent fail is what the user has to hear of, not what follows from it.
-        quiet = contextlib.suppress(RunError) if failure is not None else contextlib.nullcontext()
-        with watch.stage("results"), quiet:
-            write_results(folder, content, style, descent.image, objective, descent.evaluations, settings)
+        try:
+            with watch.stage("results"):
+                write_outputs(folder, content, style, descent.image, objective, descent.evaluations, settings)
+        except RunError as error:
+            # What made the descent fail is what the user has to hear of, not what follows from it.
+            failure = failure or error
         # A signal that came when all rounds were done has interrupted nothing.
         signal = interruption.signal if len(descent.rounds) < settings.rounds else 0
         write_manifest(folder, description, descent.rounds, descent.evaluations, watch, signal, failure)
@@ -185,40 +127,23 @@ def run_transfer(
 
 
 def _open_archive(
-    folder: RunFolder, request: Request, description: dict[str, Any], reporter: Reporter
+    folder: RunFolder, request: Request, description: dict[str, Any], start: np.ndarray, reporter: Reporter
 ) -> tuple[Archive, ArchivedRun]:
-    settings = request.settings
-    archive, archived = Archive.resume(
-        folder, description, rounds=settings.rounds, max_evaluations=settings.max_evaluations
-    )
-    changes = changed_circumstances(archived, description)
-    if changes:
+    """Make the archive, or open that of the run to be resumed, and return it with what it holds."""
+    if not request.resume:
+        archive = Archive.create(folder, description, start)
+        return archive, archive.read(folder.file(ARCHIVE_NAME))
+    archive, archived = Archive.resume(folder, description)
+    if changes := changed_circumstances(archived, description):
         reporter.warning(f"The run goes on, but its last bits may differ: {', '.join(changes)}.")
     return archive, archived
 
 
 def _require_space(folder: RunFolder, start: np.ndarray, settings: Settings) -> None:
     """Find out before the long part that the disk is too small for it."""
-    from audiostyle.network.terms import loss_terms
-
-    height, width = start.shape[2:]
-    size = archive_size(
-        height, width, settings.rounds, settings.max_evaluations, tuple(term.name for term in loss_terms(settings))
-    )
-    folder.require_space(size + _RESULTS_SIZE)
-
-
-def _make_archive(
-    folder: RunFolder, description: dict[str, Any], start: np.ndarray, parts: Iterable[str], settings: Settings
-) -> Archive:
-    return Archive.create(
-        folder,
-        description,
-        start,
-        rounds=settings.rounds,
-        max_evaluations=settings.max_evaluations,
-        parts=tuple(parts),
-    )
+    size = largest_size(start, settings.rounds, settings.max_evaluations, len(loss_terms(settings)))
+    # Twice, for at the end the rounds are copied out of their own files into the archive.
+    folder.require_space(2 * size + _RESULTS_SIZE, size)
 
 
 def _plan(request: Request, content: Analysis, weights: Weights, device: str) -> list[str]:

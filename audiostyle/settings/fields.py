@@ -1,12 +1,14 @@
 """What a setting may be: the metadata of a field, and how its values are checked and read from text."""
 
 import dataclasses
-import math
 from typing import Any
 
 from audiostyle.errors import InputError
 
 __all__ = ["check_setting", "parse_setting", "setting"]
+
+# Of a weight; a whole number may be larger than any float.
+_LARGEST = 1e300
 
 
 def setting(
@@ -31,14 +33,17 @@ def check_setting(field: Any, value: Any) -> None:
         if not isinstance(value, tuple):
             fine = False
         elif numeric:
-            fine = all(isinstance(item, (int, float)) and math.isfinite(item) and item >= 0 for item in value)
+            fine = all(isinstance(item, (int, float)) and 0 <= item <= _LARGEST for item in value)
         else:
-            fine = len(value) > 0 and len(set(value)) == len(value) and all(item in meta["choices"] for item in value)
+            fine = all(isinstance(item, str) and item in meta["choices"] for item in value)
+            fine = fine and len(set(value)) == len(value) > 0
         expected = (
             "finite numbers of at least 0" if numeric else "a list of different ones of " + ", ".join(meta["choices"])
         )
     elif meta["choices"] is not None:
-        fine, expected = value in meta["choices"], "one of " + ", ".join(map(str, meta["choices"]))
+        # To Python, True is 1.
+        fine = not isinstance(value, bool) and value in meta["choices"]
+        expected = "one of " + ", ".join(map(str, meta["choices"]))
     elif isinstance(field.default, bool):
         fine, expected = isinstance(value, bool), "true or false"
     elif isinstance(field.default, (int, float)):
@@ -50,7 +55,7 @@ def check_setting(field: Any, value: Any) -> None:
     else:
         fine, expected = isinstance(value, str) and value != "", "a name"
     if not fine:
-        raise InputError(f"The setting {name} is {value!r}, but it must be {expected} ({meta['help']}).")
+        raise InputError(f"The setting {name} is {value!r:.60}, but it must be {expected} ({meta['help']}).")
 
 
 def parse_setting(field: Any, text: str) -> Any:

@@ -19,7 +19,7 @@ from audiostyle.files import sha256_of_file, shown
 from audiostyle.image import rescale_image
 from audiostyle.optimise import start_image
 from audiostyle.pipeline import Analysis, analyse, synthesise
-from audiostyle.run.manifest import describe_versions
+from audiostyle.run.description import describe_versions
 from audiostyle.settings import Settings
 from audiostyle.study.stage_file import StageWriter, statistics
 from audiostyle.study.stage_names import LAYERS, STATISTICS

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,6 @@ from audiostyle.files import shown
 from audiostyle.weights.layers import CONV_LAYERS
 from audiostyle.weights.load import Inspection
 from audiostyle.weights.normalise import measure_mean_activations, normalise
-from audiostyle.weights.places import mean_activations_path
 from audiostyle.weights.random_network import random_network
 
 __all__ = ["Converted", "converted", "drawn", "normalised_on", "shipped_means"]
@@ -28,14 +28,14 @@ class Converted(NamedTuple):
 
 
 def shipped_means() -> tuple[dict[str, npt.NDArray[np.float64]], str]:
-    """Return the shipped mean activations and their file's SHA-256.
+    """Return the shipped mean activations, ``mean_activations.npz``, and the file's SHA-256.
 
     Raises
     ------
     RunError
         If the file is not as it was shipped.
     """
-    path = mean_activations_path()
+    path = Path(__file__).with_name("mean_activations.npz")
     try:
         with np.load(path) as file:
             means = {layer.name: file[layer.name] for layer in CONV_LAYERS}

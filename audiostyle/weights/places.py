@@ -1,14 +1,13 @@
-"""Where weights and mean activations lie, in a checkout and when the package is installed."""
+"""Where weights lie, in a checkout and when the package is installed."""
 
 import os
 from pathlib import Path
 
-__all__ = ["WEIGHTS_NAME", "default_weights_path", "mean_activations_path", "weights_folder"]
+__all__ = ["WEIGHTS_NAME", "default_weights_path", "weights_folder"]
 
 #: The authors' name for the normalised weights.
 WEIGHTS_NAME = "vgg19_normalized.pkl"
 _FOLDER = "vgg19_weights"
-_MEANS_NAME = "mean_activations.npz"
 
 
 def weights_folder() -> Path:
@@ -29,9 +28,3 @@ def weights_folder() -> Path:
 def default_weights_path() -> Path:
     """Return where the weights are looked for when nothing is said."""
     return weights_folder() / WEIGHTS_NAME
-
-
-def mean_activations_path() -> Path:
-    """Return the mean activations that are shipped: in the package, or in the folder for weights."""
-    packaged = Path(__file__).with_name(_MEANS_NAME)
-    return packaged if packaged.exists() else weights_folder() / _MEANS_NAME

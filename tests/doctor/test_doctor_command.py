@@ -110,7 +110,8 @@ def test_blas_kernels_for_a_processor_that_openblas_does_not_know(monkeypatch):
     assert chosen("GenuineIntel", 26, "sse2 avx avx2") is None
     avx512 = "avx2 avx512f avx512cd avx512bw avx512dq avx512vl"
     assert chosen("AuthenticAMD", 26, avx512) == "SkylakeX"
-    assert chosen("GenuineIntel", 6, avx512) is None
+    assert chosen("GenuineIntel", 6, avx512) == "SkylakeX"
+    assert chosen("GenuineIntel", 6, avx512, before="Haswell") == "Haswell"
     # Those of the recorded numbers, where the processor has them.
     assert chosen("GenuineIntel", 6, avx512, authors=True, before="Haswell") == "SkylakeX"
     assert chosen("AuthenticAMD", 25, "avx2", authors=True, before="Zen") == "Zen"

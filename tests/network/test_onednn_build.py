@@ -44,6 +44,10 @@ def test_reasons_for_not_being_available(monkeypatch, tmp_path):
         with pytest.raises(Unavailable, match="neither AVX-512 nor AVX2"):
             fresh(patch, tmp_path)
     with monkeypatch.context() as patch:
+        patch.setattr("platform.machine", lambda: "aarch64")
+        with pytest.raises(Unavailable, match="for x86-64, and this processor is aarch64"):
+            fresh(patch, tmp_path)
+    with monkeypatch.context() as patch:
 
         def missing(name):
             raise build.importlib.metadata.PackageNotFoundError(name)

@@ -39,13 +39,20 @@ def finished_round() -> Callable[..., tuple[Round, list[Evaluation]]]:
 def description() -> dict[str, Any]:
     """Of a run that never was."""
     return {
+        "command_line": ["run_transfer.py"],
         "settings": {"iterations": 40, "representation": "mel", "style_weight": 2e5, "style_layers": ["conv1_1"]},
         "inputs": {
             "content": {"path": "/a/rock.wav", "name": "rock.wav", "sha256": "c" * 64},
             "style": {"path": "/a/reggae.wav", "name": "reggae.wav", "sha256": "5" * 64},
         },
-        "weights": {"path": "random", "form": "random", "sha256": "3" * 64},
-        "machine": {"device": "cpu", "convolution": "onednn", "threads": 2, "cpu": "abacus"},
+        "weights": {
+            "path": "random",
+            "form": "random",
+            "normalised": True,
+            "sha256": "3" * 64,
+            "file_sha256": None,
+        },
+        "machine": {"device": "cpu", "convolution": "onednn", "threads": 2, "blas": "", "cpu": "abacus"},
         "versions": {"numpy": "1.23.5"},
     }
 

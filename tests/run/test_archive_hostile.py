@@ -1,5 +1,6 @@
 """Whatever bytes run.h5 is made of: an archive, or one sentence, at once."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -17,8 +18,11 @@ from hypothesis import strategies as st
 
 from audiostyle.errors import InputError
 from audiostyle.run.archive import Archive
-from audiostyle.run.archived import ArchivedRun
+from audiostyle.run.archived_run import RECORD, ArchivedRun, row_type
 from audiostyle.run.folder import RunFolder
+from audiostyle.run.resume_check import changed_circumstances, check_same, resumed_description
+from audiostyle.run.table_file import table, write_tables
+from audiostyle.settings import Settings
 
 MAGIC = b"AudioStyle run archive\n"
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -28,7 +32,7 @@ def refused(path: Path | str | bytes) -> str:
     """Return the sentence with which a file is refused."""
     begun = time.perf_counter()
     with pytest.raises(InputError) as error:
-        Archive.read(path)
+        read_all(path)
     assert time.perf_counter() - begun < 2
     text = str(error.value)
     assert text.startswith("The run archive ")
@@ -37,29 +41,40 @@ def refused(path: Path | str | bytes) -> str:
     return text
 
 
+def read_all(path: Path | str | bytes) -> ArchivedRun:
+    """Read an archive and everything in it."""
+    run = Archive.read(path)
+    for one in run.rounds:
+        assert one.image.shape == run.start_image.shape
+    assert len(run.evaluations) == len(run.rows)
+    assert run.last_image.shape == run.start_image.shape
+    with contextlib.suppress(InputError):
+        Settings.from_record(run.settings)
+    with contextlib.suppress(InputError):
+        check_same(run, {})
+    changed_circumstances(run, {})
+    resumed_description(run, {})
+    assert set(run.hashes) == {"content", "style", "weights"}
+    return run
+
+
 def try_to_read(path: Path) -> ArchivedRun | None:
     """Read a file that may be refused, and everything in it if it is not."""
     try:
-        run = Archive.read(path)
+        return read_all(path)
     except InputError:
         return None
-    for one in run.rounds:
-        one.image.sum()
-    assert len(run.evaluations) == len(run.rows)
-    assert isinstance(run.settings, dict)
-    assert run.last_image.shape == run.start_image.shape
-    return run
 
 
 @pytest.fixture(scope="module")
 def good_path(tmp_path_factory: pytest.TempPathFactory, finished_round, description: dict) -> Path:
-    """An archive with two rounds and room for a third."""
+    """A merged archive of two rounds."""
     path = tmp_path_factory.mktemp("good")
     with RunFolder(path) as folder:
-        start = np.zeros((1, 3, 4, 5), np.float32)
-        archive = Archive.create(folder, description, start, rounds=3, max_evaluations=3, parts=("content", "style"))
+        archive = Archive.create(folder, description, np.zeros((1, 3, 4, 5), np.float32))
         for index in (1, 2):
             archive.append_round(*finished_round(index, parts=("content", "style")))
+        archive.finish()
     return path / "run.h5"
 
 
@@ -73,11 +88,26 @@ def header_of(data: bytes) -> dict[str, Any]:
     return json.loads(data[len(MAGIC) :].split(b"\n")[0])
 
 
+def sealed(text: bytes) -> bytes:
+    """Return a header that is sealed as ours is."""
+    return (MAGIC + text + b"\n" + hashlib.sha256(text).hexdigest().encode() + b"\n").ljust(16384, b"\0")
+
+
 def with_header(data: bytes, header: Any) -> bytes:
     """Give an archive another header that is sealed as ours is."""
-    text = json.dumps(header).encode()
-    sealed = MAGIC + text + b"\n" + hashlib.sha256(text).hexdigest().encode() + b"\n"
-    return sealed.ljust(16384, b"\0") + data[16384:]
+    return sealed(json.dumps(header).encode()) + data[16384:]
+
+
+def with_table(data: bytes, name: str, change: Callable[[np.ndarray], None]) -> bytes:
+    """Change numbers in a table, and seal it and the header as ours are."""
+    header = header_of(data)
+    entry = header["tables"][name]
+    kind = np.dtype([tuple(field) for field in entry["type"]] if isinstance(entry["type"], list) else entry["type"])
+    array = np.frombuffer(data, kind, int(np.prod(entry["shape"])), entry["offset"]).copy()
+    change(array)
+    entry["sha256"] = hashlib.sha256(array.tobytes()).hexdigest()
+    whole = with_header(data, header)
+    return whole[: entry["offset"]] + array.tobytes() + whole[entry["offset"] + array.nbytes :]
 
 
 class TestNotAnArchive:
@@ -92,6 +122,11 @@ class TestNotAnArchive:
             (b"\x89HDF\r\n\x1a\n", "HDF5 file"),
             (MAGIC + b"\xff" * 50_000, "header is damaged"),
             (MAGIC + b"[" * 50_000, "header is damaged"),
+            (sealed(b"[" * 10_000), "header is damaged"),
+            (sealed(b"1" * 10_000), "header is damaged"),
+            (sealed(b"null"), "header is damaged"),
+            (sealed(b'{"schema": 1, "size": 16384}'), "has version 1, and this version of AudioStyle reads version 2"),
+            (sealed(b'{"schema": 99}'), "use the version that made it"),
         ],
     )
     def test_other_bytes(self, tmp_path: Path, content: bytes, words: str) -> None:
@@ -105,9 +140,9 @@ class TestNotAnArchive:
         os.mkfifo(tmp_path / "fifo")
         (tmp_path / "loop").symlink_to("loop")
         for path in (tmp_path / "fifo", tmp_path, Path("/dev/zero")):
-            assert "not a file" in refused(path)
+            assert "not a regular file" in refused(path)
         assert "symbolic links" in refused(tmp_path / "loop")
-        assert "folder" in refused(Path("/dev/null/run.h5"))
+        assert "a file, not a folder" in refused(Path("/dev/null/run.h5"))
 
     def test_a_name_that_is_no_text(self, tmp_path: Path) -> None:
         path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n.h5")
@@ -152,115 +187,194 @@ class TestDamage:
     @pytest.mark.parametrize(
         ("table", "at", "words"),
         [
-            ("description", 3, "its description or its start image is damaged"),
-            ("start_image", 100, "its description or its start image is damaged"),
+            ("description", 3, "the table description in it is damaged"),
+            ("start_image", 100, "the table start_image in it is damaged"),
             ("images", 0, "its round 1 is damaged"),
             ("images", 250, "its round 2 is damaged"),
-            ("rounds", 8, "its round 1 is damaged"),
-            ("rounds", 0, "the record of its round 1 is damaged"),
-            ("evaluations", 20, "its round 1 is damaged"),
-            ("finished_rounds", 1, "finished rounds"),
-            ("finished_rounds", 7, "finished rounds"),
+            ("rounds", 8, "the table rounds in it is damaged"),
+            ("evaluations", 20, "the table evaluations in it is damaged"),
         ],
     )
     def test_a_changed_byte(self, tmp_path: Path, good: bytes, table: str, at: int, words: str) -> None:
         data = bytearray(good)
-        data[header_of(good)["offsets"][table] + at] ^= 0x80
+        data[header_of(good)["tables"][table]["offset"] + at] ^= 0x80
         (tmp_path / "run.h5").write_bytes(data)
         assert words in refused(tmp_path / "run.h5")
 
-    def test_a_changed_byte_of_hdf5(self, tmp_path: Path, good: bytes) -> None:
-        data = bytearray(good)
-        data[16384 + 40] ^= 1
-        (tmp_path / "run.h5").write_bytes(data)
-        assert "HDF5 structure is damaged" in refused(tmp_path / "run.h5")
+    @pytest.mark.parametrize("left", [0, 10, 17_000, -1])
+    def test_a_round_s_own_file(self, tmp_path: Path, finished_round, description: dict, left: int) -> None:
+        with RunFolder(tmp_path) as folder:
+            archive = Archive.create(folder, description, np.zeros((1, 3, 4, 5), np.float32))
+            for index in (1, 2):
+                archive.append_round(*finished_round(index))
+        part = tmp_path / "run.0002.h5"
+        part.write_bytes(part.read_bytes()[:left])
+        text = refused(tmp_path / "run.h5")
+        assert "run.0002.h5" in text
+        assert "cut short" in text
+        assert "name the run.h5 beside it" in refused(tmp_path / "run.0001.h5")
 
-    def test_a_count_of_rounds_that_were_never_written(self, tmp_path: Path, good: bytes) -> None:
-        data = bytearray(good)
-        data[header_of(good)["offsets"]["finished_rounds"]] = 3
-        (tmp_path / "run.h5").write_bytes(data)
-        assert "round 3 is damaged" in refused(tmp_path / "run.h5")
-
-    def test_what_is_beyond_the_count_does_not_matter(self, tmp_path: Path, good: bytes) -> None:
-        data = bytearray(good)
-        data[header_of(good)["offsets"]["images"] + 2 * 240] ^= 1
-        (tmp_path / "run.h5").write_bytes(data)
-        assert len(Archive.read(tmp_path / "run.h5").rounds) == 2
+    def test_replaced_while_it_is_read(self, tmp_path: Path, good: bytes) -> None:
+        path = tmp_path / "run.h5"
+        path.write_bytes(good)
+        run = Archive.read(path)
+        (tmp_path / "new").write_bytes(good)
+        (tmp_path / "new").replace(path)
+        with pytest.raises(InputError, match="replaced while it was being read"):
+            run.rounds[0]
 
 
 class TestSealedByAnEnemy:
     """Headers with a right checksum and wrong words."""
 
-    def test_a_newer_version(self, tmp_path: Path, good: bytes) -> None:
-        (tmp_path / "run.h5").write_bytes(with_header(good, {**header_of(good), "schema": 2, "unheard": "of"}))
-        assert "has version 2, and this version of AudioStyle reads version 1" in refused(tmp_path / "run.h5")
+    @pytest.mark.parametrize(
+        ("table", "change"),
+        [
+            (None, {"size": 2**50}),
+            (None, {"size": -1}),
+            (None, {"size": 1.5}),
+            (None, {"size": True}),
+            (None, {"tables": None}),
+            (None, {"tables": []}),
+            (None, {"tables": {}}),
+            (None, {"run": None}),
+            (None, {"run": ["a"]}),
+            ("start_image", {"shape": [1, 3, 2**29, 2**29]}),
+            ("start_image", {"shape": [1, 3, 0, 5]}),
+            ("start_image", {"shape": [1, 3, 0, 2**62]}),
+            ("start_image", {"shape": [60]}),
+            ("start_image", {"shape": "1345"}),
+            ("start_image", {"shape": [1, 3, 4.0, 5]}),
+            ("start_image", {"shape": [1, 3, True, 5]}),
+            ("start_image", {"type": "|O"}),
+            ("start_image", {"type": "<i4"}),
+            ("start_image", {"type": ["<f4"]}),
+            ("start_image", {"type": [["same", "<f4"], ["same", "<f4"]]}),
+            ("description", {"type": "|S999999999"}),
+            ("description", {"type": "<f8", "shape": [2]}),
+            ("images", {"offset": -8}),
+            ("images", {"offset": 10**9}),
+            ("images", {"offset": None}),
+            ("images", {"shape": [3, 3, 4, 5]}),
+            ("images", {"type": "<f8", "shape": [1, 3, 4, 5]}),
+            ("rounds", {"shape": [1]}),
+            ("rounds", {"shape": []}),
+            ("rounds", {"type": "<f8"}),
+            ("evaluations", {"shape": [5]}),
+            ("evaluations", {"shape": [0]}),
+            ("evaluations", {"type": [["round", "<i8"]]}),
+            ("evaluations", {"type": []}),
+            ("evaluations", {"sha256": None}),
+        ],
+        ids=str,
+    )
+    def test_headers_that_cannot_be(self, tmp_path: Path, good: bytes, table: str | None, change: dict) -> None:
+        header = header_of(good)
+        (header if table is None else header["tables"][table]).update(change)
+        (tmp_path / "run.h5").write_bytes(with_header(good, header))
+        refused(tmp_path / "run.h5")
+
+    @pytest.mark.parametrize("name", ["description", "start_image", "rounds", "evaluations", "images"])
+    def test_a_table_that_is_missing(self, tmp_path: Path, good: bytes, name: str) -> None:
+        header = header_of(good)
+        del header["tables"][name]
+        (tmp_path / "run.h5").write_bytes(with_header(good, header))
+        refused(tmp_path / "run.h5")
+
+    @pytest.mark.parametrize(
+        "values",
+        [{"rows": 2**62}, {"rows": -1}, {"rows": 0}, {"index": 7}, {"index": -1}, {"image_sha256": b""}],
+        ids=str,
+    )
+    def test_rounds_that_cannot_be(self, tmp_path: Path, good: bytes, values: dict) -> None:
+        def change(array: np.ndarray) -> None:
+            for name, value in values.items():
+                array[name] = value
+
+        (tmp_path / "run.h5").write_bytes(with_table(good, "rounds", change))
+        refused(tmp_path / "run.h5")
 
     @pytest.mark.parametrize(
         "change",
         [
-            {"size": 2**50},
-            {"size": -1},
-            {"size": 1.5},
-            {"size": True},
-            {"height": 2**29, "width": 2**29},
-            {"height": 0},
-            {"rounds": 2**40},
-            {"rounds": -1},
-            {"evaluations": 2**50},
-            {"description": 2**40},
-            {"parts": ["same", "same"]},
-            {"parts": ["total"]},
-            {"parts": "content"},
-            {"parts": [1]},
-            {"parts": [""]},
-            {"number": "|O"},
-            {"number": ["<f4"]},
-            {"offsets": {}},
-            {"offsets": None},
-            {"sha256": {}},
-            {"sha256": None},
+            [],
+            None,
+            {"settings": []},
+            {"settings": {"style_layers": [["a"], ["b"]]}},
+            {"settings": {"seed": {"deep": {}}}},
+            {"command_line": "one"},
+            {"command_line": [{}]},
+            {"inputs": {}},
+            {"inputs": {"content": 7, "style": []}},
+            {"inputs": {"content": {"path": 1, "name": "a", "sha256": "b"}, "style": {}}},
+            {"weights": {"sha256": "0"}},
+            {"machine": {"device": "cpu", "convolution": "onednn", "threads": True, "blas": ""}},
+            {"machine": {"device": "cpu", "convolution": "onednn", "threads": 2, "blas": "", "x": {}}},
+            {"versions": {"numpy": {"major": 1}}},
+            {"versions": None},
+            {"resumed": {}},
+            {"resumed": ["yesterday"]},
+            *[
+                {"inputs": {role: {"path": path, "name": "a", "sha256": "b"} for role in ("content", "style")}}
+                for path in ("", "a\0b", "\ud800")
+            ],
         ],
-        ids=str,
+        ids=ascii,
     )
-    def test_sizes_that_cannot_be(self, tmp_path: Path, good: bytes, change: dict) -> None:
-        (tmp_path / "run.h5").write_bytes(with_header(good, {**header_of(good), **change}))
-        assert "contradicts itself" in refused(tmp_path / "run.h5")
-
-    @pytest.mark.parametrize("header", [None, [], "header", 7, {}, {"schema": [[]]}, {"schema": 1}, {"schema": True}])
-    def test_other_json(self, tmp_path: Path, good: bytes, header: Any) -> None:
-        (tmp_path / "run.h5").write_bytes(with_header(good, header))
-        refused(tmp_path / "run.h5")
-
-    def test_a_table_outside_the_file(self, tmp_path: Path, good: bytes) -> None:
-        header = header_of(good)
-        for offset in (0, -8, 10**9, header["size"] - 100, None, "1"):
-            header["offsets"]["images"] = offset
-            (tmp_path / "run.h5").write_bytes(with_header(good, header))
-            assert "contradicts itself" in refused(tmp_path / "run.h5")
-
-    @pytest.mark.parametrize("text", ["[]", "[" * 90_000, '{"settings": []}', "{", "\xff"])
-    def test_other_descriptions(self, tmp_path: Path, description: dict, text: str, monkeypatch) -> None:
-        monkeypatch.setattr("audiostyle.run.archive._pack", lambda description: text.encode("latin1"))
+    def test_other_descriptions(self, tmp_path: Path, description: dict, change: Any) -> None:
+        other = description | change if isinstance(change, dict) else change
         with RunFolder(tmp_path) as folder:
-            Archive.create(folder, description, np.zeros((1, 3, 4, 5), np.float32))
+            Archive.create(folder, other, np.zeros((1, 3, 4, 5), np.float32))
         assert "description is not what a transfer writes" in refused(tmp_path / "run.h5")
 
-    def test_a_sparse_giant(self, tmp_path: Path, good: bytes) -> None:
-        header = header_of(good)
-        header["size"] = 2**42
+    @pytest.mark.parametrize("text", [b"[" * 90_000, b"{", b"\xff", b"9" * 5000])
+    def test_descriptions_that_are_no_json(self, tmp_path: Path, text: bytes) -> None:
         path = tmp_path / "run.h5"
-        path.write_bytes(with_header(good, header))
-        os.truncate(path, 2**42)
-        assert "contradicts itself" in refused(path)
+        path.touch()
+        image = table(np.zeros((1, 3, 4, 5), np.float32))
+        write_tables(path, {"run": "7"}, {"description": table(np.array(text)), "start_image": image})
+        assert "description is not what a transfer writes" in refused(path)
 
-    def test_a_sparse_image_that_fills_no_disk_but_would_fill_the_memory(self, tmp_path: Path, good: bytes) -> None:
+    def test_sparse_giants(self, tmp_path: Path, good: bytes) -> None:
+        """Sizes that fill no disk but would fill the memory, or take hours."""
         header, end = header_of(good), len(good)
-        header.update(height=2**15, width=2**15, rounds=1, size=end + 2 * 12 * 2**30)
-        header["offsets"].update(start_image=end, images=end + 12 * 2**30)
-        path = tmp_path / "run.h5"
-        path.write_bytes(with_header(good, header))
-        os.truncate(path, header["size"])
-        assert "contradicts itself" in refused(path)
+        side = 2**15
+        for count in (1, 30, 2**20):
+            header["size"] = end + (count + 1) * 12 * side**2
+            header["tables"]["start_image"].update(offset=end, shape=[1, 3, side, side])
+            header["tables"]["images"].update(offset=end + 12 * side**2, shape=[count, 3, side, side])
+            path = tmp_path / "run.h5"
+            path.write_bytes(with_header(good, header))
+            with contextlib.suppress(OSError):  # larger than this file system's files can be
+                os.truncate(path, header["size"])
+            refused(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("style_layers", [["a"], ["b"]]),
+        ("style_layers", [{}]),
+        ("ac_layer_weights", [10**400]),
+        ("ac_layer_weights", [float("nan")]),
+        ("duration", 10**400),
+        ("duration", "10"),
+        ("seed", 1.5),
+        ("seed", None),
+        ("rowac", 1),
+        ("pooling", ["max"]),
+        ("pooling", {}),
+        ("spec_zoom", True),
+        ("unheard", "of"),
+        ("\x1b[31mred\n", 1),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_settings_of_strangers(name: str, value: Any) -> None:
+    """What a description may hold is not yet what a setting may be."""
+    with pytest.raises(InputError) as error:
+        Settings.from_record({name: value})
+    assert len(str(error.value)) < 800
 
 
 def _flip(chance: random.Random, data: bytearray) -> None:
@@ -303,9 +417,10 @@ def test_mutated_archives(
     path.write_bytes(data)
     run = try_to_read(path)
     if run is not None:
-        # Only what is beyond the finished rounds can change unnoticed.
+        # HDF5's own structure is all that can change unnoticed.
         intact = Archive.read(good_path)
         assert run.rows.tobytes() == intact.rows.tobytes()
+        assert run.description == intact.description
         assert all(a.image.tobytes() == b.image.tobytes() for a, b in zip(run.rounds, intact.rounds, strict=True))
 
 
@@ -328,11 +443,41 @@ _VALUES = st.recursive(
 def test_sealed_headers_of_any_content(tmp_path: Path, good_path: Path, data: st.DataObject) -> None:
     good = good_path.read_bytes()
     header = header_of(good)
-    for name in data.draw(st.lists(st.sampled_from(sorted(header)), min_size=1, max_size=3, unique=True)):
+    for _ in range(data.draw(st.integers(1, 3))):
         target = header
-        if name in ("offsets", "sha256") and isinstance(header[name], dict) and data.draw(st.booleans()):
-            target, name = header[name], data.draw(st.sampled_from(sorted(header[name])))
+        name = data.draw(st.sampled_from(sorted(target)))
+        while isinstance(target[name], dict) and target[name] and data.draw(st.integers(0, 3)):
+            target = target[name]
+            name = data.draw(st.sampled_from(sorted(target)))
         near = st.integers(0, 20) | st.integers(0, len(good))
-        target[name] = data.draw(_VALUES | near)
+        target[name] = data.draw(_VALUES | near | st.lists(near, max_size=5))
     (tmp_path / "run.h5").write_bytes(with_header(good, header))
     try_to_read(tmp_path / "run.h5")
+
+
+@FUZZ
+@given(data=st.data())
+def test_descriptions_of_any_content(tmp_path: Path, description: dict, data: st.DataObject) -> None:
+    other = json.loads(json.dumps(description))
+    for _ in range(data.draw(st.integers(1, 3))):
+        target = other
+        name = data.draw(st.sampled_from(sorted(target)))
+        while isinstance(target[name], dict) and target[name] and data.draw(st.integers(0, 3)):
+            target = target[name]
+            name = data.draw(st.sampled_from(sorted(target)))
+        target[name] = data.draw(_VALUES | st.just(10**400))
+    path = tmp_path / "run.h5"
+    path.write_bytes(b"")
+    image = np.zeros((1, 3, 4, 5), np.float32)
+    empty = {
+        "rounds": np.empty(0, RECORD),
+        "evaluations": np.empty(0, row_type(())),
+        "images": np.empty((0, *image.shape[1:]), "f4"),
+    }
+    text = np.array(json.dumps(other).encode())
+    write_tables(
+        path,
+        {"run": "7"},
+        {name: table(one) for name, one in {"description": text, "start_image": image, **empty}.items()},
+    )
+    try_to_read(path)

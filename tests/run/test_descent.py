@@ -59,9 +59,16 @@ class Heard(Reporter):
         self.warnings.append(text)
 
 
+class Archived:
+    """Stands for what an archive holds."""
+
+    def __init__(self, rounds=(), evaluations=(), last_image=None):
+        self.rounds, self.evaluations = tuple(rounds), tuple(evaluations)
+        self.last_image = np.zeros(SHAPE, "float32") if last_image is None else last_image
+
+
 def make(objective=bowl, interruption=None):
-    start = np.zeros(SHAPE, "float32")
-    return Descent(objective, start, Kept(), None, Heard(), interruption or Interruption())
+    return Descent(objective, Kept(), Archived(), Heard(), interruption or Interruption())
 
 
 def test_all_rounds_are_kept_and_heard():
@@ -80,10 +87,8 @@ def test_it_goes_on_where_an_archive_ends():
     whole.run(SETTINGS)
     half = make()
     half.run(dataclasses.replace(SETTINGS, iterations=3))
-    archived = dataclasses.make_dataclass("Archived", ["rounds", "evaluations", "last_image"])(
-        tuple(half.rounds), tuple(half.evaluations), half.image
-    )
-    rest = Descent(bowl, np.zeros(SHAPE, "float32"), Kept(), archived, Heard(), Interruption())
+    archived = Archived(half.rounds, half.evaluations, half.image)
+    rest = Descent(bowl, Kept(), archived, Heard(), Interruption())
     rest.run(SETTINGS)
     assert rest._reporter.events == ["from 3", 3, 4, "end"]
     np.testing.assert_array_equal(rest.image, whole.image)

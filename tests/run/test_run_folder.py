@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from audiostyle.errors import AudioStyleError, InputError, RunError
-from audiostyle.run.folder import RUN_FILES, RunFolder, reason, shown
+from audiostyle.run.folder import RUN_FILES, RunFolder
 
 
 def names(folder: Path) -> list[str]:
@@ -140,11 +140,30 @@ class TestRefusals:
             os.seteuid(user)
         assert "permission" in one_sentence(error)
 
-    def test_a_folder_where_a_file_should_go(self, tmp_path: Path) -> None:
-        (tmp_path / "output.wav").mkdir()
-        with pytest.raises(InputError) as error, RunFolder(tmp_path, overwrite=True):
+    @pytest.mark.parametrize("kind", ["folder", "link", "dead link", "pipe"])
+    @pytest.mark.parametrize("name", ["output.wav", "mel.png", "run.h5", "run.0003.h5"])
+    def test_what_is_no_file_where_a_file_should_go(self, tmp_path: Path, name: str, kind: str) -> None:
+        victim, place = tmp_path / "victim", tmp_path / "run" / name
+        victim.write_text("precious")
+        place.parent.mkdir()
+        {
+            "folder": place.mkdir,
+            "link": lambda: place.symlink_to(victim),
+            "dead link": lambda: place.symlink_to("nowhere"),
+            "pipe": lambda: os.mkfifo(place),
+        }[kind]()
+        before = os.lstat(place)
+        for options in ({"overwrite": True}, {"resume": True}, {}):
+            with pytest.raises(InputError) as error, RunFolder(place.parent, **options):
+                pass
+            assert name in one_sentence(error)
+        assert os.path.samestat(os.lstat(place), before)
+        assert victim.read_text() == "precious"
+
+    def test_a_folder_that_takes_no_folders(self) -> None:
+        with pytest.raises(InputError) as error, RunFolder("/proc/x"):
             pass
-        assert "output.wav" in one_sentence(error)
+        assert "'/proc' takes no new folders" in one_sentence(error)
 
     def test_resuming_what_is_not_there(self, tmp_path: Path) -> None:
         for path in (tmp_path / "no", tmp_path):
@@ -189,7 +208,10 @@ class TestLock:
 
         status, _ = in_child(die)
         assert status == -signal.SIGKILL
-        assert names(tmp_path / "run") == [".audiostyle-lock", ".audiostyle-part-run.h5"]
+        lock, part = names(tmp_path / "run")
+        assert lock == ".audiostyle-lock"
+        assert part.startswith(".audiostyle-part-")
+        assert part.endswith(".h5")
         with RunFolder(tmp_path / "run"):
             assert names(tmp_path / "run") == [".audiostyle-lock"]
         assert names(tmp_path / "run") == []
@@ -226,13 +248,12 @@ class TestOverwrite:
             (tmp_path / name).write_text("old")
         (tmp_path / "holiday.jpg").write_text("sea")
         (tmp_path / "outside").write_text("outside")
-        (tmp_path / "mel.png").unlink()
-        (tmp_path / "mel.png").symlink_to(tmp_path / "outside")
+        for name in ("run.0001.h5", "run.12345.h5", "run.1.h5"):
+            (tmp_path / name).write_text("old")
         with RunFolder(tmp_path, overwrite=True) as folder:
-            assert len(names(tmp_path)) == len(RUN_FILES) + 3
+            assert len(names(tmp_path)) == len(RUN_FILES) + 6
             folder.remove_previous(keep=("run.h5",))
-        assert names(tmp_path) == ["holiday.jpg", "outside", "run.h5"]
-        assert (tmp_path / "outside").read_text() == "outside"
+        assert names(tmp_path) == ["holiday.jpg", "outside", "run.1.h5", "run.h5"]
 
     def test_nothing_is_removed_without_overwrite(self, tmp_path: Path) -> None:
         (tmp_path / "run.h5").write_text("old")
@@ -297,8 +318,27 @@ class TestWhenTheSystemRefuses:
             (tmp_path / "run").rmdir()
             with pytest.raises(RunError) as error:
                 folder.write_bytes("run.json", b"{}")
-            assert "not there any more" in one_sentence(error)
+            assert "not the run's any more" in one_sentence(error)
         assert names(tmp_path) == []
+
+    def test_a_link_that_takes_a_file_s_place_meanwhile(self, tmp_path: Path) -> None:
+        with RunFolder(tmp_path / "run") as folder:
+            (tmp_path / "run" / "mel.png").symlink_to(tmp_path / "victim")
+            with pytest.raises(InputError) as error:
+                folder.write_bytes("mel.png", b"new")
+            assert "it is a link" in one_sentence(error)
+        assert names(tmp_path) == ["run"]
+
+    def test_another_run_takes_the_name_meanwhile(self, tmp_path: Path) -> None:
+        with RunFolder(tmp_path / "run") as folder:
+            (tmp_path / "run").rename(tmp_path / "moved")
+            with RunFolder(tmp_path / "run") as other:
+                other.write_bytes("run.json", b"the other's")
+                for work in (lambda: folder.write_bytes("run.json", b"{}"), lambda: folder.remove(["run.json"])):
+                    with pytest.raises(RunError) as error:
+                        work()
+                    assert "not the run's any more" in one_sentence(error)
+            assert (tmp_path / "run" / "run.json").read_bytes() == b"the other's"
 
     def test_the_folder_is_replaced_meanwhile(self, tmp_path: Path) -> None:
         with RunFolder(tmp_path / "run") as folder:
@@ -311,29 +351,18 @@ class TestWhenTheSystemRefuses:
 
     def test_space_is_checked_before(self, tmp_path: Path) -> None:
         with RunFolder(tmp_path) as folder:
-            folder.require_space(1000)
+            folder.require_space(1000, 1000)
             with pytest.raises(InputError) as error:
-                folder.require_space(2**60)
+                folder.require_space(2**60, 1)
         assert "MB are free" in one_sentence(error)
 
     def test_a_file_size_limit_is_found_before(self, tmp_path: Path, in_child) -> None:
         def check(pipe: int) -> None:
             with RunFolder(tmp_path) as folder:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-                folder.require_space(5000)
+                folder.require_space(1, 5000)
 
         status, said = in_child(check)
         assert status == 1
         assert b"InputError" in said
         assert b"ulimit" in said
-
-
-def test_words_for_errors() -> None:
-    assert reason(OSError(errno.ENOSPC, "x")) == "the disk is full; free some space"
-    assert reason(OSError(errno.ENOTTY, "not a\ntypewriter")) == "not a typewriter"
-    assert reason(OSError()) == "OSError"
-
-
-def test_paths_are_shown_on_one_line() -> None:
-    assert shown("a\nb") == r"'a\nb'"
-    assert shown(os.fsdecode(b"\xff")) == r"'\udcff'"

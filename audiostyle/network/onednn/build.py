@@ -9,6 +9,7 @@ import ctypes
 import hashlib
 import importlib.metadata
 import os
+import platform
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +91,8 @@ def _patient_threads() -> Iterator[None]:
 
 
 def _block() -> int:
+    if platform.machine() != "x86_64":
+        raise Unavailable(f"its kernels are for x86-64, and this processor is {platform.machine() or 'unknown'}")
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from audiostyle import __version__
-from audiostyle.study.evaluate.outputs import Measurements, Row
+from audiostyle.study.evaluate.measured_files import Measurements, Row
 
 __all__ = ["SCHEMA", "as_csv", "as_document", "as_json", "as_table"]
 

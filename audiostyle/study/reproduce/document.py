@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audiostyle import __version__
-from audiostyle.run.archived import ArchivedRun
-from audiostyle.study.evaluate.outputs import Measurements, Row
+from audiostyle.run.archived_run import ArchivedRun
+from audiostyle.study.evaluate.measured_files import Measurements, Row
 from audiostyle.study.evaluate.tables import SCHEMA as METRICS_SCHEMA
 from audiostyle.study.reproduce.experiments import EXPERIMENTS
 

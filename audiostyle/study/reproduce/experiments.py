@@ -9,14 +9,16 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from audiostyle.api import make_objective
 from audiostyle.errors import InputError
 from audiostyle.files import sha256_of_file, shown
 from audiostyle.run.archive import ARCHIVE_NAME, Archive
-from audiostyle.run.archived import ArchivedRun
+from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.descent import Interruption, Reporter
-from audiostyle.run.job import Outcome, Request, build_objective, run_transfer
+from audiostyle.run.job import run_transfer
 from audiostyle.run.manifest import MANIFEST_NAME
-from audiostyle.run.sameness import check_same
+from audiostyle.run.request import Outcome, Request
+from audiostyle.run.resume_check import check_same
 from audiostyle.settings import Settings
 
 __all__ = ["EXPERIMENTS", "Experiment", "Plan", "finished_run", "run_experiment"]
@@ -134,7 +136,7 @@ def run_experiment(
     name: str,
     reporter: Reporter,
     interruption: Interruption,
-    build: Callable[..., Any] = build_objective,
+    build: Callable[..., Any] = make_objective,
 ) -> Outcome:
     """Run an experiment, or go on with it after its last finished round.
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audiostyle.study.evaluate.outputs import Measurements, Row
+from audiostyle.study.evaluate.measured_files import Measurements, Row
 from audiostyle.study.reproduce.figures import CAPTIONS
 from audiostyle.study.reproduce.scale import SCALE
 

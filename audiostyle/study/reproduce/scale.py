@@ -9,7 +9,7 @@ import numpy as np
 from audiostyle.pipeline import Analysis, through_the_image
 from audiostyle.run.folder import RunFolder
 from audiostyle.settings import Settings
-from audiostyle.study.evaluate.outputs import Measurements, evaluate_files
+from audiostyle.study.evaluate.measured_files import Measurements, evaluate_files
 
 __all__ = ["SCALE", "measure_sounds", "write_scale"]
 

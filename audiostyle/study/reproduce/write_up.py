@@ -8,7 +8,7 @@ from typing import Any
 from audiostyle.files import read_bytes
 from audiostyle.pipeline import Analysis, analyse, read_back
 from audiostyle.run.archive import ARCHIVE_NAME, Archive
-from audiostyle.run.archived import ArchivedRun
+from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.folder import RUN_FILES, RunFolder
 from audiostyle.run.manifest import MANIFEST_NAME
 from audiostyle.settings import Settings

@@ -19,7 +19,7 @@ import numpy as np
 from audiostyle.audio.clip import bandpass, load_clip
 from audiostyle.settings import Settings
 from audiostyle.study.evaluate import buzz, copying, figure4, overlap, rhythm, spectral
-from audiostyle.study.evaluate.outputs import evaluate_files
+from audiostyle.study.evaluate.measured_files import evaluate_files
 from audiostyle.study.evaluate.sounds import Sound, measure
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "reproduction.md"

@@ -17,7 +17,7 @@ from audiostyle.command.options import Parser
 from audiostyle.errors import InputError
 from audiostyle.pipeline import through_the_image
 from audiostyle.settings import Settings, preset
-from audiostyle.study.evaluate.outputs import evaluate_files, labels
+from audiostyle.study.evaluate.measured_files import evaluate_files, labels
 from audiostyle.study.evaluate.sounds import Sound, cut, measure
 from audiostyle.study.evaluate.tables import as_csv, as_document, as_json, as_table
 

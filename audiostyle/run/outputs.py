@@ -11,14 +11,14 @@ from audiostyle.optimise import Evaluation
 from audiostyle.pipeline import Analysis, read_back
 from audiostyle.run.curves import DIRECTIONS, autocorrelation_curve
 from audiostyle.run.folder import RunFolder
-from audiostyle.run.losses import draw_losses, write_losses_csv
-from audiostyle.run.pictures import draw_autocorrelations, draw_representation
+from audiostyle.run.loss_history import draw_losses, write_losses_csv
+from audiostyle.run.plots import draw_autocorrelations, draw_representation
 from audiostyle.settings import STYLE_LAYERS, Settings
 
-__all__ = ["write_results"]
+__all__ = ["write_outputs"]
 
 
-def write_results(
+def write_outputs(
     folder: RunFolder,
     content: Analysis,
     style: Analysis,

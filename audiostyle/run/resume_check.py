@@ -10,10 +10,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from audiostyle.errors import InputError
-from audiostyle.run.folder import shown
+from audiostyle.files import shown
 
 if TYPE_CHECKING:
-    from audiostyle.run.archived import ArchivedRun
+    from audiostyle.run.archived_run import ArchivedRun
 
 __all__ = ["changed_circumstances", "check_same", "resumed_description"]
 
@@ -29,7 +29,7 @@ def check_same(archived: "ArchivedRun", description: dict[str, Any]) -> None:
     archived : ArchivedRun
         What is there.
     description : dict
-        What is asked for now (:func:`audiostyle.run.manifest.describe_run`).  Its iterations may be
+        What is asked for now (:func:`audiostyle.run.description.describe_run`).  Its iterations may be
         more than the archived run's.
 
     Raises

@@ -11,11 +11,11 @@ import pytest
 
 from audiostyle.errors import RunError
 from audiostyle.optimise import Evaluation
-from audiostyle.run import figure, losses, pictures
+from audiostyle.run import figure, loss_history, plots
 from audiostyle.run.curves import autocorrelation_curve
 from audiostyle.run.folder import RunFolder
-from audiostyle.run.losses import draw_losses, write_losses_csv
-from audiostyle.run.pictures import draw_autocorrelations, draw_representation, mel_centres
+from audiostyle.run.loss_history import draw_losses, write_losses_csv
+from audiostyle.run.plots import draw_autocorrelations, draw_representation, mel_centres
 from audiostyle.settings import Settings
 
 MEL = Settings()
@@ -40,7 +40,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         figures[name] = drawing
         figure.save(drawing, folder, name)
 
-    for module in (pictures, losses):
+    for module in (plots, loss_history):
         monkeypatch.setattr(module, "save", keep)
     return figures
 
@@ -284,5 +284,5 @@ def test_a_full_disk_is_one_sentence(folder: RunFolder, monkeypatch: pytest.Monk
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(RunError, match=r"^'losses.png' could not be written .* disk is full"):
+    with pytest.raises(RunError, match=r"^The file could not be written to .*losses.png.* disk is full"):
         draw_losses(folder, evaluations(1, 3, content=lambda n: 1.0))

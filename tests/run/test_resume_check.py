@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 
 from audiostyle.errors import InputError
-from audiostyle.run.archived import ArchivedRun
-from audiostyle.run.sameness import changed_circumstances, check_same, resumed_description
+from audiostyle.run.archived_run import ArchivedRun
+from audiostyle.run.resume_check import changed_circumstances, check_same, resumed_description
 
 
 @pytest.fixture
 def archived(description: dict) -> ArchivedRun:
-    rows = np.empty(0, [("round", "<i8")])
-    return ArchivedRun(Path("/runs/out/run.h5"), 1, copy.deepcopy(description), np.zeros((1, 3, 4, 5)), (), rows)
+    return ArchivedRun(Path("/runs/out/run.h5"), "7", copy.deepcopy(description), np.zeros((1, 3, 4, 5)))
 
 
 @pytest.fixture

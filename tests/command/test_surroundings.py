@@ -1,0 +1,89 @@
+"""What a command says before it starts where the environment or the machine's limits will not do."""
+
+import os
+import resource
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from audiostyle.command.surroundings import check_surroundings
+from audiostyle.errors import InputError, RunError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def command(limits=(), **environment):
+    """Run a command that imports numpy, under resource limits."""
+
+    def limit():
+        for kind, value in limits:
+            resource.setrlimit(kind, (value, value))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "audiostyle", "weights", "info", "no such file"],
+        cwd=ROOT,
+        env=os.environ | environment,
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("threads", ["abc", "0", "100000", "4,2", "-1", "٣", "9" * 99])
+def test_a_number_of_threads_that_cannot_be(monkeypatch, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    with pytest.raises(InputError, match="must be a whole number from 1 to 1024"):
+        check_surroundings()
+
+
+def test_without_docstrings():
+    status, said = command(PYTHONOPTIMIZE="2")
+    assert status == 2
+    assert "PYTHONOPTIMIZE=2" in said
+
+
+def test_too_little_memory_for_openblas():
+    status, said = command([(resource.RLIMIT_AS, 300000 * 1024)])
+    assert status == 1
+    assert "needs at least 1.5 GiB" in said
+
+
+def test_too_few_files():
+    status, said = command([(resource.RLIMIT_NOFILE, 12)])
+    assert status == 1
+    assert "may open 12 files" in said
+
+
+def test_too_few_threads(monkeypatch):
+    start, started = threading.Thread.start, []
+
+    def refuse(thread):
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        started.append(start(thread))
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RunError, match="Only 2 more threads can be started"):
+        check_surroundings()
+
+
+def test_another_system(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(RunError, match="runs on Linux, and this is darwin"):
+        check_surroundings()
+
+
+def test_a_backend_of_matplotlib_that_is_none():
+    assert "no such file" in command(MPLBACKEND="nonsense")[1]
+    program = (
+        "from audiostyle.command.surroundings import check_surroundings; check_surroundings(); import matplotlib.figure"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=os.environ | {"MPLBACKEND": "nonsense"}, check=True)
