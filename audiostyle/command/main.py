@@ -57,6 +57,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output (head, less) has gone: not an error, but Python would report it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Exception as error:
+        sentence = _trouble_of_the_cache(error)
+        if not sentence:
+            raise
+        print(f"audiostyle: {sentence}", file=sys.stderr)
+        return 1
+
+
+def _trouble_of_the_cache(error: Exception) -> str:
+    """Return what to say of an error that Theano or a compiler raises where their folder is full or gone."""
+    if "theano" not in sys.modules and not isinstance(error, OSError):
+        return ""
+    from audiostyle.network.start import compile_folder
+    from audiostyle.network.theano_cache import disk_trouble
+
+    try:
+        return disk_trouble(error, compile_folder())
+    except AudioStyleError as trouble:
+        return str(trouble)
 
 
 def _print_anything() -> None:
