@@ -229,7 +229,7 @@ def test_targets_that_cannot_be_written_are_found_before_the_work(tmp_path: Path
     for path, sentence in (
         (str(tmp_path), "it is a folder"),
         (str(tmp_path / "none" / "x.json"), "there is no folder"),
-        (str(sound), "one of the sounds"),
+        (str(sound), "one of the files"),
     ):
         with pytest.raises(InputError, match=sentence):
             check_writable(path, [str(sound)])
