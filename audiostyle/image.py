@@ -178,8 +178,8 @@ def _chosen_range(value_ranges: Mapping[str, Range], settings: Settings) -> Rang
 def _resize(image: np.ndarray, shape: tuple[int, int], settings: Settings) -> np.ndarray:
     """Resize by bicubic interpolation, as skimage's ``rescale`` did in 2017 (T5).
 
-    There was no smoothing before shrinking, and what lies outside was zero; today's ``rescale``
-    differs by up to 16 grey levels.
+    There was no smoothing before shrinking, what lies outside was zero, and the result was clipped to
+    the image's own range; today's ``rescale`` differs by up to 16 grey levels.
     """
     image = np.asarray(image, dtype=np.float64)
     if image.shape == shape:
@@ -190,13 +190,15 @@ def _resize(image: np.ndarray, shape: tuple[int, int], settings: Settings) -> np
     exact = (along, along / 2 - 0.5), (down, down / 2 - 0.5)
     (along, right), (down, lower) = _ESTIMATED.get((image.shape, shape), exact)
     matrix = np.array([[along, 0, right], [0, down, lower], [0, 0, 1]])
-    return skimage.transform.warp(
+    resized = skimage.transform.warp(
         image,
         skimage.transform.AffineTransform(matrix=matrix),
         output_shape=shape,
         order=3,
         mode="constant" if settings.spec_edges == "zero" else "edge",
         cval=0,
-        clip=True,
+        clip=False,
         preserve_range=True,
     )
+    # Today's ``clip=True`` would let a spectrogram, which is below 0, rise to the 0 that lies outside.
+    return np.clip(resized, image.min(), image.max())

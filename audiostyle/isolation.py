@@ -32,7 +32,7 @@ MOST_MEMORY = 2**31
 _BYTES_PER_SECOND = 1e7
 # Waiting (for a slow disk) may take this many times as long as computing.
 _PATIENCE = 6
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 _OUT_OF_MEMORY = 3
 
 

@@ -4,11 +4,12 @@
 
     .venv/bin/python -m benchmarks.evaluation --repeat 10 --torch /tmp/torchvenv/bin/python
 
-``--torch`` names the interpreter of an environment with PyTorch; see ``benchmarks/pytorch_peer.py``.  The rivals
-take turns for some rounds, because other work on the machine changes from minute to minute; the least time of each
-counts, and the median stands beside it.  Processor time, of all threads together, hardly changes with other work if
-threads sleep while they wait: ``--patient`` makes PyTorch's do so, as ours do anyway.  All are given the same weights
-and images, and their losses and gradients' norms are printed, to show that they do the same work.
+``--torch`` names the interpreter of an environment with PyTorch, in which ``examples/ports/torch_port.py`` runs (its
+README says how to make one).  The rivals take turns for some rounds, because other work on the machine changes from
+minute to minute; the least time of each counts, and the median stands beside it.  Processor time, of all threads
+together, hardly changes with other work if threads sleep while they wait: ``--patient`` makes PyTorch's do so, as
+ours do anyway.  All are given the same weights and images, and their losses and gradients' norms are printed, to show
+that they do the same work.
 """
 
 import argparse
@@ -24,6 +25,7 @@ import numpy as np
 
 from audiostyle.network.start import start_theano
 from audiostyle.settings import Settings
+from audiostyle.weights.layers import CONV_LAYERS
 from audiostyle.weights.random_network import he_network
 
 
@@ -37,6 +39,14 @@ def images(height, width):
         grey = 128 + 60 * columns * np.sin(7 * rows) + random.uniform(-40, 40, (height, width))
         pictures.append((grey[None, None] - np.array([104, 117, 123])[:, None, None]).astype("float32"))
     return (*pictures, random.uniform(-128, 128, (1, 3, height, width)).astype("float32"))
+
+
+def problem(content, style, image, parameters):
+    """All that the PyTorch port needs, by its names in stages files and in files of weights."""
+    named = {"content/tensor": content, "style/tensor": style, "image": image}
+    for index, layer in enumerate(CONV_LAYERS[:13]):  # no loss looks beyond conv5_1
+        named |= {f"{layer.name}/W": parameters[2 * index], f"{layer.name}/b": parameters[2 * index + 1]}
+    return named
 
 
 def main():
@@ -74,8 +84,7 @@ def main():
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         tensors = Path(folder) / "tensors.npz"
-        arrays = {f"{'Wb'[i % 2]}{i // 2 + 1}": array for i, array in enumerate(parameters[:26])}
-        np.savez(tensors, content=content, style=style, image=image, **arrays)
+        np.savez(tensors, **problem(content, style, image, parameters))
         for _ in range(options.rounds):
             for name, objective in rivals.items():
                 objective(image)
@@ -86,8 +95,9 @@ def main():
                     cpu_seconds[name].append(time.process_time() - cpu_start)
                 found[name] = total, float(np.linalg.norm(gradient.astype("float64")))
             if options.torch:
-                peer = Path(__file__).with_name("pytorch_peer.py")
-                command = [options.torch, str(peer), str(tensors), f"--repeat={options.repeat + 1}"]
+                port = Path(__file__).parents[1] / "examples" / "ports" / "torch_port.py"
+                command = [options.torch, str(port), *[str(tensors)] * 2, f"--repeat={options.repeat + 1}"]
+                command += ["--no-ac"] * options.without_ac
                 environment = os.environ | ({"OMP_WAIT_POLICY": "passive"} if options.patient else {})
                 done = subprocess.run(
                     [*command, f"--threads={options.threads}"],

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from audiostyle.settings import Settings
+from audiostyle.weights.layers import CONV_LAYERS
 
 # The paper's Figure 3d: MFCC, row and column autocorrelation, 40 iterations.
 SETTINGS = Settings(rowac=True, colac=True)
@@ -38,6 +39,7 @@ def prepare(content, style, weights, target, duration):
     from audiostyle.pipeline import analyse
     from audiostyle.weights.convert import converted
     from audiostyle.weights.load import inspect_weights, load_weights
+    from benchmarks.evaluation import problem
 
     if weights == "random":
         arrays = load_weights(weights).arrays
@@ -45,8 +47,8 @@ def prepare(content, style, weights, target, duration):
         arrays = converted(inspect_weights(Path(weights), SETTINGS)).arrays
     settings = dataclasses.replace(SETTINGS, duration=duration)
     first, second = (analyse(path, settings).tensor for path in (content, style))
-    named = {f"{'Wb'[i % 2]}{i // 2 + 1}": array for i, array in enumerate(arrays[: 2 * LAYERS])}
-    np.savez_compressed(target, content=first, style=second, image=start_image(*first.shape[2:], SETTINGS), **named)
+    image = start_image(*first.shape[2:], SETTINGS)
+    np.savez_compressed(target, **problem(first, second, image, arrays))
 
 
 def gpu_memory():
@@ -70,8 +72,8 @@ def run(problem, device, folder, rounds, repeat):
 
     folder.mkdir(parents=True, exist_ok=True)
     given = np.load(problem)
-    content, style, image = (given[name].astype("float32") for name in ("content", "style", "image"))
-    parameters = [given[f"{kind}{index}"] for index in range(1, LAYERS + 1) for kind in "Wb"]
+    content, style, image = (given[name].astype("float32") for name in ("content/tensor", "style/tensor", "image"))
+    parameters = [given[f"{layer.name}/{kind}"] for layer in CONV_LAYERS[:LAYERS] for kind in "Wb"]
     # Deeper layers are built and never looked at.
     for _ in range(3):
         parameters += [np.zeros((512, 512, 3, 3), "float32"), np.zeros(512, "float32")]

@@ -98,7 +98,7 @@ run() {
     if (unset PYTHONHOME PYTHONPATH LD_LIBRARY_PATH && python3 -c 'import torch; assert torch.cuda.is_available()') \
         2> /dev/null; then
         (unset PYTHONHOME PYTHONPATH LD_LIBRARY_PATH CPATH LIBRARY_PATH &&
-            python3 benchmarks/pytorch_peer.py "$bundle/problem.npz" --repeat 30 --device cuda) | tee "$out/pytorch.json"
+            python3 examples/ports/torch_port.py "$bundle/problem.npz" "$bundle/problem.npz" --repeat 30 --device cuda) | tee "$out/pytorch.json"
     else
         say "python3 has no PyTorch that sees a GPU: not compared"
     fi

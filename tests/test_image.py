@@ -242,6 +242,17 @@ def test_what_lies_beyond_the_edges(edges: str, first: float) -> None:
     np.testing.assert_allclose(values[4:16, 4:20], -4, atol=1e-9)
 
 
+def test_the_zeros_outside_do_not_raise_the_loudest() -> None:
+    """T5: 2017's skimage clipped to the values' own range, of which the zero outside is no part."""
+    settings = dataclasses.replace(SPEC, n_fft=64, hop_length=8)
+    image = np.zeros((20, 32), np.uint8)
+    image[0] = 255
+    values = tensor_to_values(
+        image_to_tensor(np.repeat(image, 2, axis=0), settings), {"content": (-4.0, 0.0)}, settings
+    )
+    assert values.max() == pytest.approx(-4 / 256)
+
+
 def test_odd_sizes_come_back_with_all_frequencies() -> None:
     settings = dataclasses.replace(SPEC, spec_zoom=3, n_fft=512)
     tensor = image_to_tensor(np.arange(50 * 256).reshape(50, 256).astype(np.uint8), settings)

@@ -2,11 +2,14 @@
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from audiostyle.optimise import Evaluation, Round
-from audiostyle.run.descent import Reporter
+from audiostyle.command.terminal import Unheeded, counted, tell
+from audiostyle.run.request import Reporter
 from audiostyle.settings import Settings
+
+if TYPE_CHECKING:
+    from audiostyle.optimise import Evaluation, Round
 
 __all__ = ["ProgressReporter", "QuietReporter", "duration_text"]
 
@@ -29,7 +32,7 @@ class QuietReporter(Reporter):
 
     def warning(self, text: str) -> None:
         """Print a warning on stderr."""
-        print(f"audiostyle: {text}", file=sys.stderr, flush=True)
+        tell(f"audiostyle: {text}", stream=sys.stderr)
 
 
 class ProgressReporter(QuietReporter):
@@ -44,30 +47,31 @@ class ProgressReporter(QuietReporter):
 
     def plan(self, lines: list[str]) -> None:
         """Print the plan."""
-        print("\n".join(lines), flush=True)
+        tell(*lines)
 
     def stage(self, text: str) -> None:
         """Print the stage's name."""
-        print(f"{text} ...", flush=True)
+        tell(f"{text} ...")
 
     def descent(self, settings: Settings, first_round: int, seconds_per_evaluation: float) -> None:
         """Print how long it will take and open the bar."""
         self._settings = settings
         per_round = settings.max_evaluations + _PAST_LIMIT
         self._remaining = (settings.rounds - first_round + 1) * per_round
-        print(
+        tell(
             f"Descending: {self._remaining:.0f} evaluations of {seconds_per_evaluation:.2f} s, about "
-            f"{duration_text(self._remaining * seconds_per_evaluation)}; Ctrl-C stops early and keeps what there is.",
-            flush=True,
+            f"{duration_text(self._remaining * seconds_per_evaluation)}; Ctrl-C stops early and keeps finished rounds."
         )
         self._started = self._printed = time.monotonic()
         self._done = 0
         if self._terminal:
             import tqdm
 
-            self._bar = tqdm.tqdm(total=int(self._remaining), unit="eval", dynamic_ncols=True, smoothing=0.05)
+            self._bar = tqdm.tqdm(
+                total=int(self._remaining), unit="eval", dynamic_ncols=True, smoothing=0.05, file=Unheeded(sys.stderr)
+            )
 
-    def evaluation(self, evaluation: Evaluation) -> None:
+    def evaluation(self, evaluation: "Evaluation") -> None:
         """Advance the bar, or print a line now and then."""
         self._done += 1
         if self._bar is not None:
@@ -77,10 +81,10 @@ class ProgressReporter(QuietReporter):
         elif time.monotonic() - self._printed >= _SECONDS_BETWEEN_LINES:
             self._line(f"evaluation {evaluation.index}", evaluation.round, evaluation.total)
 
-    def round(self, finished: Round) -> None:
+    def round(self, finished: "Round") -> None:
         """Print a line for the round where there is no bar."""
         if self._bar is None:
-            self._line(f"{finished.evaluations} evaluations", finished.index, finished.total)
+            self._line(counted(finished.evaluations, "evaluation"), finished.index, finished.total)
 
     def descent_ended(self) -> None:
         """Close the bar."""
@@ -91,6 +95,4 @@ class ProgressReporter(QuietReporter):
     def _line(self, what: str, index: int, total: float) -> None:
         self._printed = time.monotonic()
         left = (self._printed - self._started) / self._done * max(self._remaining - self._done, 0)
-        print(
-            f"round {index}/{self._settings.rounds}, {what}: loss {total:.6g}, {duration_text(left)} left", flush=True
-        )
+        tell(f"round {index}/{self._settings.rounds}, {what}: loss {total:.6g}, {duration_text(left)} left")

@@ -3,14 +3,20 @@
 import argparse
 import dataclasses
 import os
+import shlex
 import sys
 import textwrap
 from typing import Any
 
+from audiostyle.command.interrupt import graceful_signals
 from audiostyle.command.options import add_setting_options, settings_from
+from audiostyle.command.progress import ProgressReporter, QuietReporter, duration_text
+from audiostyle.command.terminal import counted, tell
 from audiostyle.errors import InputError
 
 __all__ = ["add_parser", "transfer"]
+
+_FOLDER = "out"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -31,9 +37,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("content", nargs="?", help="the clip whose content is kept (any sound file)")
     parser.add_argument("style", nargs="?", help="the clip whose style is taken")
-    parser.add_argument(
-        "-o", "--output", metavar="FOLDER", default="out", help="folder of the results (default: %(default)s)"
-    )
+    parser.add_argument("-o", "--output", metavar="FOLDER", help=f"folder of the results (default: {_FOLDER})")
     parser.add_argument("--overwrite", action="store_true", help="replace a run that is already in the folder")
     parser.add_argument(
         "--resume", metavar="FOLDER", help="go on with the run in FOLDER after its last finished round; its clips, "
@@ -68,29 +72,35 @@ def transfer(args: argparse.Namespace, command_line: tuple[str, ...]) -> int:
     int
         Exit status.
     """
-    from audiostyle.command.interrupt import graceful_signals
-    from audiostyle.command.progress import ProgressReporter, QuietReporter, duration_text
     from audiostyle.run.job import run_transfer
 
     request = dataclasses.replace(_request(args), command_line=command_line)
     reporter = QuietReporter() if args.quiet else ProgressReporter()
     with graceful_signals() as interruption:
         outcome = run_transfer(request, reporter, interruption)
-    folder = os.path.join(outcome.folder, "")
     if not args.quiet:
-        print(
-            f"{outcome.rounds} rounds, {outcome.evaluations} evaluations, loss {outcome.total:.6g}, "
-            f"{duration_text(outcome.seconds)}.\n"
-            f"Listen to {folder}output.wav; look at the pictures beside it; run.json says how it was made."
-        )
-    if outcome.signal:
-        print(
-            f"audiostyle: Interrupted after round {outcome.rounds} of {request.settings.rounds}; go on with "
-            f"--resume {_quoted(outcome.folder)}",
-            file=sys.stderr,
-        )
-        return 128 + outcome.signal
-    return 0
+        tell(*_summary(outcome))
+    if not outcome.signal:
+        return 0
+    after = f"after round {outcome.rounds} of {request.settings.rounds}" if outcome.rounds else "in the first round"
+    tell(
+        f"audiostyle: Interrupted {after}; go on with --resume {shlex.quote(outcome.folder)}",
+        stream=sys.stderr,
+    )
+    return 128 + outcome.signal
+
+
+def _summary(outcome: Any) -> list[str]:
+    """Say what was done and where the results are."""
+    sound = os.path.join(outcome.folder, "output.wav")
+    listen = f"Listen to {sound}; look at the pictures beside it; run.json says how it was made."
+    if not outcome.rounds:
+        listen = f"{sound} is not a transfer yet, for no round was finished."
+    return [
+        f"{counted(outcome.rounds, 'round')}, {counted(outcome.evaluations, 'evaluation')}, loss {outcome.total:.6g}, "
+        f"{duration_text(outcome.seconds)}.",
+        listen,
+    ]
 
 
 def _request(args: argparse.Namespace) -> Any:
@@ -106,7 +116,8 @@ def _request(args: argparse.Namespace) -> Any:
     _check_clips(args.content, args.style)
     interactive = sys.stdin is not None and sys.stdin.isatty() and not args.quiet
     weights = find_weights(args.weights, args.yes, interactive, input)
-    return Request(args.content, args.style, os.fspath(weights), args.output, settings, overwrite=args.overwrite)
+    folder = _FOLDER if args.output is None else args.output
+    return Request(args.content, args.style, os.fspath(weights), folder, settings, overwrite=args.overwrite)
 
 
 def _check_clips(*paths: str) -> None:
@@ -122,22 +133,17 @@ def _resumed(args: argparse.Namespace) -> Any:
     from audiostyle.run.request import Request
     from audiostyle.settings import Settings
 
-    if args.overwrite:
-        raise InputError("--resume and --overwrite contradict each other; give one.")
+    for option, given in (("--overwrite", args.overwrite), ("-o", args.output is not None)):
+        if given:
+            raise InputError(f"--resume and {option} contradict each other, for a run is resumed in its own folder.")
     archived = Archive.read(os.path.join(args.resume, ARCHIVE_NAME))
     settings = settings_from(args, base=Settings.from_record(archived.settings))
-    paths = {role: entry.get("path") for role, entry in archived.description["inputs"].items()}
+    inputs = archived.description["inputs"]
     return Request(
-        args.content or paths["content"],
-        args.style or paths["style"],
+        args.content or inputs["content"]["path"],
+        args.style or inputs["style"]["path"],
         args.weights or archived.description["weights"]["path"],
         args.resume,
         settings,
         resume=True,
     )
-
-
-def _quoted(path: str) -> str:
-    import shlex
-
-    return shlex.quote(path)

@@ -9,49 +9,10 @@ from audiostyle.errors import RunError
 from audiostyle.optimise import Evaluation, ObjectiveFunction, Round, descend
 from audiostyle.run.archive import Archive
 from audiostyle.run.archived_run import ArchivedRun
+from audiostyle.run.request import Interruption, Reporter
 from audiostyle.settings import Settings
 
-__all__ = ["Descent", "Interruption", "Reporter"]
-
-
-class Reporter:
-    """Hears what a run does, and ignores it; subclasses show it."""
-
-    def plan(self, lines: list[str]) -> None:
-        """Hear what will be done, before the long part."""
-
-    def stage(self, text: str) -> None:
-        """Hear that a stage begins."""
-
-    def descent(self, settings: Settings, first_round: int, seconds_per_evaluation: float) -> None:
-        """Hear that rounds `first_round` to ``settings.rounds`` begin, and how long an evaluation takes."""
-
-    def evaluation(self, evaluation: Evaluation) -> None:
-        """Hear of every evaluation."""
-
-    def round(self, finished: Round) -> None:
-        """Hear of every finished round."""
-
-    def descent_ended(self) -> None:
-        """Hear that no more evaluations come."""
-
-    def warning(self, text: str) -> None:
-        """Hear a sentence the user should read."""
-
-
-class Interruption:
-    """Says whether the user wants the run to stop; this one never does.
-
-    Attributes
-    ----------
-    signal : int
-        Number of the signal that asked for it, or 0.
-    patient : bool
-        Whether there is something worth saving, so that the run should end by itself.
-    """
-
-    signal: int = 0
-    patient: bool = False
+__all__ = ["Descent"]
 
 
 # scipy's warnflag for a line search that failed, as float32's noise can make it.

@@ -1,8 +1,8 @@
 """One transfer from two files to a folder of results, in the order of the pipeline.
 
 Everything a user can get wrong is checked before the network is built.  What happens is told to a
-:class:`~audiostyle.run.descent.Reporter`, whether to stop is asked of an
-:class:`~audiostyle.run.descent.Interruption`: a command line, a batch and a test each have their own.
+:class:`~audiostyle.run.request.Reporter`, whether to stop is asked of an
+:class:`~audiostyle.run.request.Interruption`: a command line, a batch and a test each have their own.
 """
 
 import os
@@ -12,28 +12,28 @@ from typing import Any
 import numpy as np
 
 from audiostyle.api import make_objective
-from audiostyle.errors import RunError
+from audiostyle.errors import InputError, RunError
 from audiostyle.network.gpu.device import check_device, resolve_device
 from audiostyle.network.terms import loss_terms
 from audiostyle.optimise import start_image
 from audiostyle.pipeline import Analysis, analyse
 from audiostyle.run.archive import ARCHIVE_NAME, Archive, largest_size
 from audiostyle.run.archived_run import ArchivedRun
-from audiostyle.run.descent import Descent, Interruption, Reporter
+from audiostyle.run.descent import Descent
 from audiostyle.run.description import describe_run
 from audiostyle.run.estimate import estimate_memory
 from audiostyle.run.folder import RunFolder
 from audiostyle.run.manifest import Stopwatch, write_manifest
 from audiostyle.run.outputs import write_outputs
-from audiostyle.run.request import Outcome, Request
+from audiostyle.run.request import Interruption, Outcome, Reporter, Request
 from audiostyle.run.resume_check import changed_circumstances, check_same
 from audiostyle.settings import Settings
 from audiostyle.weights.load import Weights, load_weights
 
 __all__ = ["run_transfer"]
 
-# What a run's folder needs beside the archive: pictures, sound, tables.
-_RESULTS_SIZE = 20 * 2**20
+# What a run's folder needs beside the archive, pictures, sound, tables; and the largest of the pictures.
+_RESULTS_SIZE, _PICTURE_SIZE = 20 * 2**20, 2 * 2**20
 
 
 def run_transfer(
@@ -65,6 +65,11 @@ def run_transfer(
         those of the last good image.
     """
     settings, watch = request.settings, Stopwatch()
+    if settings.rounds < 1:
+        raise InputError(
+            f"No round would be run: iterations is {settings.iterations}, and one less is run, as in the authors' code "
+            "(D5); give at least 2, or --set round_count=as_asked."
+        )
     device = resolve_device(settings.device)
     check_device(device)
     with watch.stage("clips"):
@@ -105,6 +110,7 @@ def run_transfer(
         except RunError as error:
             failure = error
         reporter.stage("Writing the sound and the pictures")
+        interruption.promise = "The results are being written, and then the run ends"
         try:
             with watch.stage("results"):
                 write_outputs(folder, content, style, descent.image, objective, descent.evaluations, settings)
@@ -143,7 +149,7 @@ def _require_space(folder: RunFolder, start: np.ndarray, settings: Settings) -> 
     """Find out before the long part that the disk is too small for it."""
     size = largest_size(start, settings.rounds, settings.max_evaluations, len(loss_terms(settings)))
     # Twice, for at the end the rounds are copied out of their own files into the archive.
-    folder.require_space(2 * size + _RESULTS_SIZE, size)
+    folder.require_space(2 * size + _RESULTS_SIZE, max(size, _PICTURE_SIZE))
 
 
 def _plan(request: Request, content: Analysis, weights: Weights, device: str) -> list[str]:

@@ -1,10 +1,14 @@
-"""The door of the package: what is asked of a run, and how it ended."""
+"""The door of the package: what is asked of a run, who hears of it and may stop it, and how it ended."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 from audiostyle.settings import Settings
 
-__all__ = ["Outcome", "Request"]
+if TYPE_CHECKING:
+    from audiostyle.optimise import Evaluation, Round
+
+__all__ = ["Interruption", "Outcome", "Reporter", "Request"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +37,49 @@ class Request:
     overwrite: bool = False
     resume: bool = False
     command_line: tuple[str, ...] = ()
+
+
+class Reporter:
+    """Hears what a run does, and ignores it; subclasses show it."""
+
+    def plan(self, lines: list[str]) -> None:
+        """Hear what will be done, before the long part."""
+
+    def stage(self, text: str) -> None:
+        """Hear that a stage begins."""
+
+    def descent(self, settings: Settings, first_round: int, seconds_per_evaluation: float) -> None:
+        """Hear that rounds `first_round` to ``settings.rounds`` begin, and how long an evaluation takes."""
+
+    def evaluation(self, evaluation: "Evaluation") -> None:
+        """Hear of every evaluation."""
+
+    def round(self, finished: "Round") -> None:
+        """Hear of every finished round."""
+
+    def descent_ended(self) -> None:
+        """Hear that no more evaluations come."""
+
+    def warning(self, text: str) -> None:
+        """Hear a sentence the user should read."""
+
+
+class Interruption:
+    """Says whether the user wants the run to stop; this one never does.
+
+    Attributes
+    ----------
+    signal : int
+        Number of the signal that asked for it, or 0.
+    patient : bool
+        Whether there is something worth saving, so that the run should end by itself.
+    promise : str
+        How it does that, to begin a sentence.
+    """
+
+    signal: int = 0
+    patient: bool = False
+    promise: str = "The run stops after this evaluation and writes its results"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,56 +1,35 @@
 """Two stages files beside each other: which stage is the first that differs by more than it may."""
 
 import dataclasses
+import difflib
 from typing import Any
 
 import numpy as np
 
 from audiostyle.errors import InputError
 from audiostyle.files import shown
-from audiostyle.study.stage_file import StageReader, statistics
-from audiostyle.study.stage_names import STAGES, STATISTICS, Stage
+from audiostyle.settings import Settings
+from audiostyle.study.explain import explain
+from audiostyle.study.measure import Difference, measure_stage
+from audiostyle.study.remade import is_off_by_levels, made_again, settings_of
+from audiostyle.study.stage_file import StageReader
+from audiostyle.study.stage_names import ROLES, SOUND, STAGES, Stage
 
-__all__ = ["HEADER", "Comparison", "Difference", "compare_files", "compare_stage", "render"]
+__all__ = ["Comparison", "compare_files"]
 
-#: The line above those of :func:`render`.
-HEADER = f"{'stage':<37} {'largest':>10} {'relative':>10}  {'tolerance':<16} verdict"
-# Afterwards last-bit differences change the slides completely (T12).
-_COMPARABLE_INVERSIONS = 4
+# Both files' arrays are held in memory to be explained.
+_MOST_EXPLAINED = 2**22
+_LONGEST_NAME = 80
+# Settings of a stranger, named in one sentence.
+_MOST_PAIRS = 20
+# Names to which a wrong one may be near: a stage's, its last part for the content (or the only one), and a group's.
+_NEAR = (
+    {stage.name.rpartition("/")[2]: stage.name for stage in reversed(STAGES)}
+    | {stage.name.partition("/")[0]: stage.name.partition("/")[0] for stage in STAGES}
+    | {stage.name: stage.name for stage in STAGES}
+)
 
-
-@dataclasses.dataclass(frozen=True)
-class Difference:
-    """One stage of two files.
-
-    Attributes
-    ----------
-    stage : Stage
-    largest : float
-        Largest absolute difference.
-    relative : float
-        L2 norm of the difference over that of the first file's; of statistics the largest relative
-        difference.
-    allowed : float
-        Tolerance of the stage's ``measure``.
-    note : str
-        What else there is to say, such as two different shapes.
-    """
-
-    stage: Stage
-    largest: float
-    relative: float
-    allowed: float
-    note: str = ""
-
-    @property
-    def judged(self) -> bool:
-        """Whether the stage has a tolerance at all."""
-        return self.stage.measure != "none"
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the difference is within the tolerance; a NaN never is."""
-        return not self.judged or getattr(self, self.stage.measure) <= self.allowed
+Readers = tuple[StageReader, StageReader]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +42,8 @@ class Comparison:
         In the order of the pipeline.
     only_first, only_second : list of str
         Stages that are in one file only.
-    unknown : list of str
-        Names in either file that are no stages.
+    unknown : dict of str to str
+        Names in either file that are no stages, each with the name that may have been meant, or nothing.
     warnings : list of str
         Sentences on what makes the files hard to compare, such as different settings.
     """
@@ -72,7 +51,7 @@ class Comparison:
     differences: list[Difference]
     only_first: list[str]
     only_second: list[str]
-    unknown: list[str]
+    unknown: dict[str, str]
     warnings: list[str]
 
     @property
@@ -81,13 +60,15 @@ class Comparison:
         return next((one for one in self.differences if not one.agrees), None)
 
 
-def compare_files(first: str, second: str) -> Comparison:
+def compare_files(first: str, second: str, scale: float = 1.0) -> Comparison:
     """Compare what two stages files have in common.
 
     Parameters
     ----------
     first, second : str
         HDF5 files; `first` is what relative differences are relative to.
+    scale : float
+        What every tolerance is multiplied by.
 
     Raises
     ------
@@ -98,76 +79,79 @@ def compare_files(first: str, second: str) -> Comparison:
     try:
         b = StageReader(second)
         try:
-            return _compare(a, b)
+            return _compare((a, b), scale)
         finally:
             b.close()
     finally:
         a.close()
 
 
-def _compare(a: StageReader, b: StageReader) -> Comparison:
+def _compare(readers: Readers, scale: float) -> Comparison:
+    a, b = readers
     shared = set(a.names) & set(b.names)
+    unknown = {name: suggestion(name) for name in sorted({*a.unknown, *b.unknown})}
     if not shared:
+        meant = [f"{name[:_LONGEST_NAME]!a} may be meant to be {near}" for name, near in unknown.items() if near]
         raise InputError(
-            f"There is nothing to compare: {_holds(a)} and {_holds(b)}; docs/stages.md has the names of the stages."
+            f"There is nothing to compare: {_holds(a)} and {_holds(b)}; docs/stages.md has the names of the stages"
+            f"{'; ' if meant else ''}{', '.join(meant[:3])}."
         )
-    float64 = a.attribute("float_type") == b.attribute("float_type") == "float64"
-    return Comparison(
-        [_difference(stage, a, b, float64) for stage in STAGES if stage.name in shared],
-        [name for name in a.names if name not in shared],
-        [name for name in b.names if name not in shared],
-        sorted({*a.unknown, *b.unknown}),
-        _warnings(a, b),
-    )
+    settings = settings_of(readers)
+    differences = [_difference(stage, readers, settings, scale) for stage in STAGES if stage.name in shared]
+    only_first, only_second = ([name for name in reader.names if name not in shared] for reader in readers)
+    return Comparison(differences, only_first, only_second, unknown, _warnings(a, b))
 
 
-def _difference(stage: Stage, a: StageReader, b: StageReader, float64: bool) -> Difference:
-    shapes = a.shape(stage.name), b.shape(stage.name)
-    if stage.name == "inversion/offsets":
-        comparable = shapes[0][1:] == shapes[1][1:]
-    elif stage.name.startswith("features/") and (len(STATISTICS),) in shapes:
-        comparable = True
-    else:
-        comparable = shapes[0] == shapes[1]
-    if not comparable:
-        note = f"the shapes are {shapes[0]} and {shapes[1]}"
-        return Difference(stage, np.inf, np.inf, stage.allowed(float64), note)
-    return compare_stage(stage, a.read(stage.name), b.read(stage.name), float64)
+def suggestion(name: str) -> str:
+    """Return the stage or group that a wrong name comes nearest to, or nothing."""
+    # A group is no name for something inside one.
+    fitting = [near for near, meant in _NEAR.items() if "/" not in name or "/" in meant]
+    near = difflib.get_close_matches(name[:_LONGEST_NAME].casefold(), fitting, 1, 0.65)
+    return _NEAR[near[0]] if near else ""
 
 
-def compare_stage(stage: Stage, first: np.ndarray, second: np.ndarray, float64: bool = False) -> Difference:
-    """Compare two arrays of one stage.
-
-    Parameters
-    ----------
-    stage : Stage
-    first, second : np.ndarray
-        Of the same shape, but for features, of which one may be statistics and the other the whole
-        activation, and for the number of inversions of ``inversion/offsets``.
-    float64 : bool
-        Whether both were computed in float64.
-    """
-    allowed, note = stage.allowed(float64), ""
-    if stage.name == "inversion/offsets":
-        rows = min(len(first), len(second), _COMPARABLE_INVERSIONS)
-        first, second, note = first[:rows], second[:rows], f"inversions 0-{rows - 1} only (T12)"
-    if stage.name.startswith("features/") and 1 in (first.ndim, second.ndim):
-        first, second = (value if value.ndim == 1 else statistics(value) for value in (first, second))
-        gap = np.abs(second - first)
-        return Difference(stage, float(gap.max()), float(np.max(_ratio(gap, np.abs(first)))), allowed, note)
-    if not (np.isfinite(first).all() and np.isfinite(second).all()):
-        return Difference(stage, np.inf, np.inf, allowed, "some numbers are not finite")
-    gap = np.subtract(second, first, dtype=np.float64)
-    relative = float(_ratio(np.linalg.norm(gap), np.linalg.norm(first.astype(np.float64))))
-    largest = float(np.abs(gap).max())
-    return Difference(stage, largest, relative, allowed, note)
+def _difference(stage: Stage, readers: Readers, settings: Settings, scale: float) -> Difference:
+    """Compare one stage; if it disagrees, judge an image by what it was made of, and look for an explanation."""
+    found = measure_stage(stage, *readers, _allowed(stage, readers) * scale)
+    if found.agrees:
+        return found
+    if stage.name.endswith(("/image", "/rescaled", "/tensor")):
+        found = _judge_levels(found, readers, settings, scale)
+    shapes = [reader.shape(stage.name) for reader in readers]
+    if found.agrees or max(np.prod(shape, dtype=object) for shape in shapes) > _MOST_EXPLAINED:
+        return found
+    return dataclasses.replace(found, explanations=tuple(explain(stage, *(r.read(stage.name) for r in readers))))
 
 
-def _ratio(gap: Any, size: Any) -> Any:
-    """``gap / size``, 0 where both are 0."""
-    gap, size = np.asarray(gap, dtype=np.float64), np.asarray(size, dtype=np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(gap == 0, 0.0, gap / size)
+def _allowed(stage: Stage, readers: Readers) -> float:
+    """Return the tolerance of a stage, wider where a file has it, or the sound it is made of, in float32."""
+    float64 = all(reader.attribute("float_type") == "float64" for reader in readers)
+    role = stage.name.rpartition("/")[0]
+    sources = [f"{role}/{kind}" for kind in SOUND] if role in ROLES else []
+    if stage.is_float64:
+        sources.append(stage.name)
+    return stage.allowed(float64, any(reader.is_float32(name) for reader in readers for name in sources))
+
+
+def _judge_levels(found: Difference, readers: Readers, settings: Settings, scale: float) -> Difference:
+    """Accept grey levels of which a few are one off, or that are what each file's own stage before them makes."""
+    role, _, kind = found.stage.name.rpartition("/")
+    values = next((stage for stage in STAGES if stage.name == f"{role}/{settings.representation}"), found.stage)
+    allowed = _allowed(values, readers) * scale
+    if kind != "rescaled" and is_off_by_levels(found.differing, found.size, found.largest - found.allowed, allowed):
+        what = "pixels" if kind == "image" else "numbers"
+        return dataclasses.replace(found, accepted=f"{found.differing} of {found.size} {what} by 1 level")
+    source = ""
+    for reader in readers:
+        again = made_again(reader, found.stage.name, settings)
+        if again is None or again[0].shape != reader.shape(found.stage.name):
+            return found
+        gap, source = np.abs(again[0] - reader.read(found.stage.name)), again[1]
+        off = int(np.count_nonzero(gap > found.allowed))
+        if off and not (kind == "image" and is_off_by_levels(off, gap.size, gap.max(), allowed)):
+            words = f"{off} of {gap.size} numbers are not what {shown(reader.path)}'s own /{source} makes"
+            return dataclasses.replace(found, note=words)
+    return dataclasses.replace(found, accepted=f"in each file it is what its own /{source} makes")
 
 
 def _holds(reader: StageReader) -> str:
@@ -182,10 +166,12 @@ def _warnings(a: StageReader, b: StageReader) -> list[str]:
     found = []
     settings = [reader.attribute("settings") for reader in (a, b)]
     if all(isinstance(one, dict) for one in settings):
-        names = sorted(name for name in {*settings[0], *settings[1]} if settings[0].get(name) != settings[1].get(name))
+        one, other = settings
+        names = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
         if names:
-            pairs = (f"{name} ({_short(settings[0].get(name))} and {_short(settings[1].get(name))})" for name in names)
-            found.append(f"The files were made with different settings: {', '.join(pairs)}.")
+            pairs = [f"{_short(name)} ({_short(one.get(name))} and {_short(other.get(name))})" for name in names]
+            more = f" and {len(names) - _MOST_PAIRS} more" if len(names) > _MOST_PAIRS else ""
+            found.append(f"The files were made with different settings: {', '.join(pairs[:_MOST_PAIRS])}{more}.")
     for name, what in (
         ("content_sha256", "content clips"),
         ("style_sha256", "style clips"),
@@ -199,17 +185,6 @@ def _warnings(a: StageReader, b: StageReader) -> list[str]:
 
 
 def _short(value: Any) -> str:
+    """Return a stranger's text for a terminal: short, and of one line."""
     text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
     return ascii(text[:40])[1:-1]
-
-
-def render(difference: Difference) -> str:
-    """Return a line of the table of differences; :data:`HEADER` is the line above."""
-    stage = difference.stage
-    verdict = "agrees" if difference.agrees else "DISAGREES"
-    tolerance = f"{stage.measure} {difference.allowed:g}" if difference.judged else "-"
-    if not difference.judged:
-        verdict = "not judged (T12)"
-    note = f": {difference.note}" if difference.note else ""
-    numbers = f"{difference.largest:>10.3g} {difference.relative:>10.3g}"
-    return f"/{stage.name:<36} {numbers}  {tolerance:<16} {verdict}{note}"

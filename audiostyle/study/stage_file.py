@@ -8,6 +8,7 @@ import io
 import json
 import os
 import stat
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
@@ -17,11 +18,16 @@ from audiostyle.errors import InputError
 from audiostyle.files import reason, shown, write_bytes
 from audiostyle.study.stage_names import SCHEMA, STAGES, STATISTICS, Stage
 
-__all__ = ["StageReader", "StageWriter", "statistics"]
+__all__ = ["Selection", "StageReader", "StageWriter", "blocks", "statistics"]
+
+Selection = tuple[slice, ...]
 
 _BY_NAME = {stage.name: stage for stage in STAGES}
 # Above any activation of an hour's clip that fits into memory; what declares more is a trap.
 _MOST_NUMBERS = 2**28
+# Numbers that are read at a time, and bytes of a chunk, which HDF5 unpacks as a whole.
+_BLOCK_NUMBERS = 2**20
+_MOST_CHUNK_BYTES = 2**28
 # What compression would make larger.
 _FEW_NUMBERS = 64
 
@@ -121,6 +127,13 @@ class StageReader:
         """Close the file."""
         self._file.close()
 
+    def is_float32(self, name: str) -> bool:
+        """Say whether a stage is there and stored in float32 or less; whole numbers are not."""
+        if name not in self.names:
+            return False
+        dtype = self._dataset(name)[0].dtype
+        return bool(dtype.kind == "f" and dtype.itemsize <= 4)
+
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of a stage; a single number has the shape ``()``.
 
@@ -131,8 +144,14 @@ class StageReader:
         """
         return self._dataset(name)[1]
 
-    def read(self, name: str) -> np.ndarray:
-        """Return a stage as float64, or int64 where it holds whole numbers.
+    def read(self, name: str, where: Selection = ()) -> np.ndarray:
+        """Return a stage, or a part of it, as float64, or int64 where it holds whole numbers.
+
+        Parameters
+        ----------
+        name : str
+        where : tuple of slice
+            As :func:`blocks` gives them; all of it if empty.
 
         Raises
         ------
@@ -141,13 +160,12 @@ class StageReader:
         """
         dataset, shape = self._dataset(name)
         try:
-            value = np.empty(dataset.shape, np.int64 if dataset.dtype.kind in "iu" else np.float64)
-            dataset.read_direct(value) if value.ndim else value.fill(dataset[()])
+            value = np.asarray(dataset[where]).astype(np.int64 if dataset.dtype.kind in "iu" else np.float64)
         except MemoryError:
             raise self._unusable(f"{name} does not fit into memory") from None
         except Exception as error:
             raise self._unusable(f"the data of {name} are damaged ({_first_line(error)})") from None
-        return value.reshape(shape)
+        return value if where else value.reshape(shape)
 
     def attribute(self, name: str) -> Any:
         """Return an attribute of the whole file if it is a text or a number, else None; JSON is read."""
@@ -221,6 +239,9 @@ class StageReader:
         size = int(np.prod(shape, dtype=object))
         if size > _MOST_NUMBERS:
             raise self._unusable(f"{name} declares {size} numbers, but at most {_MOST_NUMBERS} are read")
+        missing = _unwritten(dataset, size)
+        if missing:
+            raise self._unusable(f"{name} declares {size} numbers, but {missing}")
         if not stage.n_axes and size == 1:
             shape = ()
         statistic = name.startswith("features/") and shape == (len(STATISTICS),)
@@ -230,6 +251,32 @@ class StageReader:
 
     def _unusable(self, why: str) -> InputError:
         return InputError(f"{shown(self.path)} cannot be compared: {why}.")
+
+
+def blocks(shape: tuple[int, ...]) -> Iterator[Selection]:
+    """Yield selections that cover an array of this shape, in order, each of a limited number of numbers."""
+    row = int(np.prod(shape[1:], dtype=object))
+    if not shape:
+        yield ()
+    elif row > _BLOCK_NUMBERS:
+        for index in range(shape[0]):
+            for inner in blocks(shape[1:]):
+                yield (slice(index, index + 1), *inner)
+    else:
+        step = max(1, _BLOCK_NUMBERS // max(1, row))
+        for start in range(0, shape[0], step):
+            yield (slice(start, min(start + step, shape[0])),)
+
+
+def _unwritten(dataset: Any, size: int) -> str:
+    """Say why a dataset's declared size is not to be believed, or nothing."""
+    if dataset.chunks is None:
+        return "" if dataset.id.get_storage_size() >= size * dataset.dtype.itemsize else "they were never written"
+    if np.prod(dataset.chunks, dtype=object) * dataset.dtype.itemsize > _MOST_CHUNK_BYTES:
+        return f"in chunks of more than {_MOST_CHUNK_BYTES} bytes; write it with smaller ones, or without chunks"
+    wanted = int(np.prod([-(-n // of) for n, of in zip(dataset.shape, dataset.chunks, strict=True)], dtype=object))
+    written = dataset.id.get_num_chunks()
+    return "" if written == wanted else f"only {written} of its {wanted} chunks were written"
 
 
 def _form(stage: Stage) -> str:

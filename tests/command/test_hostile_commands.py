@@ -1,5 +1,6 @@
 """What a user can get wrong on the command line: one sentence on stderr, exit status 2, nothing left behind."""
 
+import hashlib
 import os
 import struct
 import subprocess
@@ -39,7 +40,7 @@ def here(tmp_path, monkeypatch):
     Path("empty.pkl").touch()
     np.savez("shapes.npz", *[np.zeros((2, 2), "float32")] * 32)
     Path("file").touch()
-    for name in ("cut", "other", "newer", "text"):
+    for name in ("cut", "other", "newer", "text", "older"):
         Path(name).mkdir()
     with h5py.File("other/run.h5", "w") as file:
         file["something"] = 1
@@ -47,6 +48,9 @@ def here(tmp_path, monkeypatch):
         file.attrs["schema"] = 99
     Path("cut/run.h5").write_bytes(Path("other/run.h5").read_bytes()[:200])
     Path("text/run.h5").write_text("not HDF5")
+    header = b'{"schema": 1}'
+    seal = hashlib.sha256(header).hexdigest().encode()
+    Path("older/run.h5").write_bytes((b"AudioStyle run archive\n" + header + b"\n" + seal + b"\n").ljust(20_000, b"\0"))
     return tmp_path
 
 
@@ -116,13 +120,17 @@ CASES = {
     "weights that execute": ([*TWO[:4], "--weights", "pickle.pkl"], "pickle.pkl"),
     "output a file": ([*TWO, "-o", "file"], "file"),
     "output below a file": ([*TWO, "-o", "file/out"], "file"),
-    "output in /proc": ([*TWO, "-o", "/proc/out"], "/proc/out"),
+    "output in /proc": ([*TWO, "-o", "/proc/out"], "'/proc' takes no new folders"),
+    "no round": ([*TWO, "--iterations", "1"], "No round would be run"),
+    "endless style": (["a.wav", "/dev/zero", *TWO[2:]], "/dev/zero"),
     "resume nowhere": (["--resume", "nowhere"], "nowhere"),
     "resume without a run": (["--resume", "folder.wav"], "folder.wav"),
     "resume a cut archive": (["--resume", "cut"], "cut"),
     "resume another HDF5": (["--resume", "other"], "other"),
     "resume a newer archive": (["--resume", "newer"], "newer"),
     "resume text": (["--resume", "text"], "text"),
+    "resume an older archive": (["--resume", "older"], "use the version that made it"),
+    "resume elsewhere": (["--resume", "cut", "-o", "else"], "--resume and -o contradict"),
     "resume and overwrite": (["--resume", "cut", "--overwrite"], "contradict"),
 }
 

@@ -64,7 +64,6 @@ def test_the_end_of_input_is_a_no(usual):
 def test_the_usual_place_of_a_checkout_is_beside_the_package():
     repository = Path(__file__).parents[2]
     assert places.default_weights_path() == repository / "vgg19_weights" / "vgg19_normalized.pkl"
-    assert places.mean_activations_path().exists()
 
 
 @pytest.mark.parametrize("data", ["absolute", "relative", ""])
@@ -77,9 +76,3 @@ def test_the_usual_place_of_an_installed_package_is_the_users(data, tmp_path, mo
     assert places.default_weights_path() == expected
     assert output_path(None) == expected
     assert expected.parent.is_dir()
-
-
-def test_the_mean_activations_of_an_installed_package_lie_in_it(tmp_path, monkeypatch):
-    (tmp_path / "mean_activations.npz").touch()
-    monkeypatch.setattr(places, "__file__", os.fspath(tmp_path / "places.py"))
-    assert places.mean_activations_path() == tmp_path / "mean_activations.npz"

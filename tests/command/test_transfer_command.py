@@ -140,7 +140,7 @@ def test_resume_goes_on_bit_for_bit(finished, clips, tmp_path):
     assert (out / "mel.png").read_bytes() == (folder / "mel.png").read_bytes()
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_interrupted_runs_keep_what_there_is(number, status, finished, clips, tmp_path):
     out = tmp_path / "out"
     process = subprocess.Popen(
@@ -157,6 +157,7 @@ def test_interrupted_runs_keep_what_there_is(number, status, finished, clips, tm
     if "round 3/3" in rest:
         pytest.skip("the run was over before the signal came")
     assert process.returncode == status, errors
+    assert "The run stops after this evaluation" in errors
     assert "--resume" in errors
     assert set(os.listdir(out)) == FILES
     record = json.loads((out / "run.json").read_text())

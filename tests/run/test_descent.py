@@ -9,7 +9,8 @@ import pytest
 from audiostyle.errors import RunError
 from audiostyle.optimise import descend
 from audiostyle.run import descent as module
-from audiostyle.run.descent import Descent, Interruption, Reporter
+from audiostyle.run.descent import Descent
+from audiostyle.run.request import Interruption, Reporter
 from audiostyle.settings import Settings
 
 SHAPE = (1, 3, 4, 5)

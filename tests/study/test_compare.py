@@ -12,7 +12,8 @@ import pytest
 from audiostyle.command import compare as command
 from audiostyle.command.options import Parser
 from audiostyle.errors import AudioStyleError, InputError
-from audiostyle.study.stage_comparison import compare_files, compare_stage
+from audiostyle.study.measure import compare_stage
+from audiostyle.study.stage_comparison import compare_files
 from audiostyle.study.stage_file import StageReader, StageWriter, statistics
 from audiostyle.study.stage_names import LAYERS, STAGES
 
@@ -83,7 +84,7 @@ TOLERANCES = {
     "gradient": ("relative", 5e-5),
     "inversion/spectrogram": ("largest", 1e-5),
     "inversion/wave_1": ("relative", 1e-6),
-    "inversion/spectral_error": ("relative", 0.01),
+    "inversion/spectral_error": ("relative", 0.05),
 }
 SHAPES = {1: (30,), 2: (5, 6), 4: (1, 3, 5, 6), 0: ()}
 
@@ -163,8 +164,8 @@ def test_some_stages_only(first, tmp_path, capsys):
     second = write(tmp_path / "b.h5", {"losses/total": [456.75], "style/mel": np.ones((2, 3)), "notes/x": 1})
     assert run_command(first, second) == (0, "")
     output = capsys.readouterr().out
-    assert f"Only in {second}, not compared: style/mel." in output
-    assert f"Only in {first}, not compared: content/samples, content/spectrogram" in output
+    assert f"Only in {second!r}, not compared: style/mel." in output
+    assert f"Only in {first!r}, not compared: content/samples, content/spectrogram" in output
     assert "Not stages, ignored: notes." in output
 
 

@@ -149,7 +149,7 @@ def test_compare_takes_the_authors_numbers(of_clips, golden, tmp_path):
     assert comparison.first_disagreement is None
     assert len(comparison.differences) == len(stages)
     with h5py.File(path, "a") as file:
-        file["style/image"][3, 5] ^= 1
+        file["style/image"][3, 5] ^= 2
     assert compare_files(path, ours.filename).first_disagreement.stage.name == "style/image"
 
 

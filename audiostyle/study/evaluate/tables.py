@@ -6,8 +6,8 @@ import json
 import math
 from typing import Any
 
-from audiostyle import __version__
 from audiostyle.study.evaluate.measured_files import Measurements, Row
+from audiostyle.version import __version__
 
 __all__ = ["SCHEMA", "as_csv", "as_document", "as_json", "as_table"]
 
@@ -68,7 +68,8 @@ def as_csv(evaluation: Measurements) -> str:
     writer.writerow(["name", "role", "path", "seconds", "note", *names])
     for row in evaluation.rows:
         values = (_number(value) for value in row.metrics().values())
-        writer.writerow([row.name, row.role, row.path or "", repr(row.seconds), row.note, *map(_cell, values)])
+        texts = [_defused(text) for text in (row.name, row.role, row.path or "", row.note)]
+        writer.writerow([*texts[:3], repr(row.seconds), texts[3], *map(_cell, values)])
     return text.getvalue()
 
 
@@ -139,3 +140,8 @@ def _number(value: float) -> float | None:
 
 def _cell(value: float | None) -> str:
     return "" if value is None else repr(value)
+
+
+def _defused(text: str) -> str:
+    """Keep a file's name from being a formula to a spreadsheet."""
+    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

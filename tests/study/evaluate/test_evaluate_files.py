@@ -1,5 +1,6 @@
 import argparse
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -154,6 +155,14 @@ def test_csv_has_a_row_per_sound(clips: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(as_csv(found))))
     assert [row["role"] for row in rows] == ["content", "style", "output"]
     assert float(rows[2]["row_ac_r_style"]) == found.rows[2].metrics()["row_ac_r_style"]
+
+
+@pytest.mark.parametrize("name", ["=1+2|cmd", "+1", "-1", "@SUM(A1)", "\t=1"])
+def test_no_name_in_the_csv_is_a_formula(clips: Path, name: str) -> None:
+    found = measured(clips, "short.wav", inversion=False)
+    row = dataclasses.replace(found.rows[2], name=name, path=name, note=name, seconds=-1.0)
+    rows = list(csv.reader(io.StringIO(as_csv(dataclasses.replace(found, rows=(*found.rows[:2], row))))))
+    assert rows[3][:5] == [f"'{name}", "output", f"'{name}", "-1.0", f"'{name}"]
 
 
 @pytest.mark.parametrize("width", [40, 100, 400])

@@ -9,7 +9,7 @@ import pytest
 from audiostyle.demo.clips import write_clips
 from audiostyle.network.terms import Term
 from audiostyle.run import job
-from audiostyle.run.descent import Interruption, Reporter
+from audiostyle.run.request import Interruption, Reporter
 from audiostyle.settings import STYLE_LAYERS, Settings
 from audiostyle.study.reproduce.experiments import Plan, run_experiment
 from audiostyle.study.reproduce.write_up import write_reproduction

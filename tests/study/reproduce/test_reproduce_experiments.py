@@ -1,4 +1,4 @@
-"""What makes each experiment, and that finished ones are known, others refused, interrupted ones gone on with."""
+"""What makes each experiment, and that finished ones are known, others refused, interrupted ones resumed."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ import pytest
 
 from audiostyle.demo.clips import write_clips
 from audiostyle.errors import InputError
-from audiostyle.run.descent import Interruption
+from audiostyle.run.request import Interruption
 from audiostyle.settings import Settings, preset
 from audiostyle.study.reproduce.experiments import EXPERIMENTS, Plan, finished_run
 
