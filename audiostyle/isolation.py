@@ -16,6 +16,7 @@ import os
 import pickle
 import resource
 import signal
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, NoReturn, TypeVar
 
@@ -86,7 +87,10 @@ def _run(work: Callable[[], NoReturn]) -> int:
     child = 0
     try:
         try:
-            child = os.fork()
+            with warnings.catch_warnings():
+                # Python 3.12 and newer warn of other threads; what the child must not do is said above.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                child = os.fork()
         except OSError as error:
             raise RunError(f"No process could be started to read a file in: {reason(error)}.") from error
         if not child:

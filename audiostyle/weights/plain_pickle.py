@@ -199,12 +199,8 @@ def _tensor(storage: Storage, offset: int, shape: tuple[int, ...], strides: tupl
 
 def _check_sizes(sizes: Any) -> None:
     """Raise ValueError for what is not a few whole numbers; True is a number elsewhere."""
-    if type(sizes) is not tuple or not all(type(size) is int and size >= 0 for size in sizes):
+    if type(sizes) is not tuple or len(sizes) > 8 or not all(type(size) is int and size >= 0 for size in sizes):
         raise ValueError("a shape is not a few whole numbers")
-
-
-def _parameter(tensor: Tensor, *_: Any) -> Tensor:
-    return tensor
 
 
 def _ndarray(*_: Any) -> NoReturn:
@@ -223,5 +219,5 @@ _MAKERS: dict[tuple[str, str], Callable[..., Any]] = {
     ("collections", "OrderedDict"): _Dict,
     ("torch._utils", "_rebuild_tensor"): _tensor,
     ("torch._utils", "_rebuild_tensor_v2"): _tensor,
-    ("torch._utils", "_rebuild_parameter"): _parameter,
+    ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
 }

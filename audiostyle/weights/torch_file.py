@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audiostyle.errors import InputError
-from audiostyle.weights.layers import CONV_LAYERS, parameter_shapes
+from audiostyle.weights.layers import CONV_LAYERS
 from audiostyle.weights.parameters import Found, assemble, layer_of
 from audiostyle.weights.plain_pickle import Storage, Tensor, load_plain
 
@@ -23,18 +23,11 @@ LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 FEATURES_FORM = "PyTorch state dict with torchvision's names"
 
 # Position of each convolution in torchvision's list of layers, in which rectifiers and pooling count.
-_FEATURES = dict(
-    zip(
-        (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34),
-        (layer.name for layer in CONV_LAYERS),
-        strict=True,
-    )
-)
+_PLACES = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
+_FEATURES = {place: layer.name for place, layer in zip(_PLACES, CONV_LAYERS, strict=True)}
 _KEY = re.compile(r"(?:module\.)?(?:features\.(\d+)|(conv\d_\d))\.(weight|bias)")
 
 _TYPES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8"}
-# All layers may lie in one storage; the dense ones are never read.
-_MAX_VALUES = sum(math.prod(shape) for shape in parameter_shapes())
 
 _ReadStorage = Callable[[Storage], bytes]
 
@@ -109,11 +102,9 @@ def _from_state(state: Any, read_storage: _ReadStorage, container: str, where: s
 def _tensors(state: Any, where: str) -> Mapping[str, Tensor]:
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
-    if not isinstance(state, dict) or not state:
-        raise _no_state_dict(where)
-    if not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()):
-        raise _no_state_dict(where)
-    return state
+    if isinstance(state, dict) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
+        return state
+    raise _no_state_dict(where)
 
 
 def _code(type_name: str, where: str) -> str:
@@ -128,23 +119,17 @@ def _code(type_name: str, where: str) -> str:
 def _read(tensor: Tensor, read_storage: _ReadStorage, name: str, where: str) -> npt.NDArray[Any]:
     """Read one tensor's storage and take its view, which must be the whole of a plain array."""
     code = _code(tensor.storage.type_name, where)
-    n_values = math.prod(tensor.shape)
     strides = tuple(math.prod(tensor.shape[axis + 1 :]) for axis in range(len(tensor.shape)))
     if tensor.strides != strides:
         raise InputError(
             f"{where} has {name} of the shape {tensor.shape} with strides {tensor.strides}, so its numbers are not in "
             "the usual order; use the original file."
         )
-    if max(n_values, tensor.storage.n_values) > _MAX_VALUES:
-        raise InputError(
-            f"{where} keeps {name} in a block of {tensor.storage.n_values} numbers, but the convolutions of VGG-19 "
-            f"have {_MAX_VALUES} in all; use a file of VGG-19."
-        )
-    raw = read_storage(tensor.storage)
-    values = np.frombuffer(raw, code) if len(raw) == tensor.storage.n_values * np.dtype(code).itemsize else None
-    if values is None or tensor.offset + n_values > len(values):
+    values = np.frombuffer(read_storage(tensor.storage), code)
+    end = tensor.offset + math.prod(tensor.shape)
+    if len(values) != tensor.storage.n_values or end > len(values):
         raise _cut_short(where)
-    return values[tensor.offset : tensor.offset + n_values].reshape(tensor.shape)
+    return values[tensor.offset : end].reshape(tensor.shape)
 
 
 def _no_state_dict(where: str) -> InputError:
