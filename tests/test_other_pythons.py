@@ -1,7 +1,7 @@
 """Python 3.12 and 3.13 compute the same bits as 3.11: each in an environment of its own, as make makes it.
 
-Without AVX-512 there is no name by which two OpenBLAS choose the same kernels: matrix times vector rounds otherwise
-there, and with it the gradient and the descent, but not what comes before and after them.
+Without AVX-512 there is no name by which two OpenBLAS choose the same kernels: matrix products of some sizes
+round otherwise there, and with them the gradient and the descent, but not what comes before and after them.
 """
 
 import os

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import audiostyle
+from audiostyle.invocation import invocation
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -71,6 +72,17 @@ def copy_of_the_repository(folder):
             (folder / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / "copy" / name).write_bytes((ROOT / name).read_bytes())
     return folder / "copy"
+
+
+def test_messages_name_the_command_that_there_is(monkeypatch, tmp_path):
+    assert invocation("doctor").endswith("python -m audiostyle doctor")
+    assert invocation("transfer").endswith("python run_transfer.py")
+    monkeypatch.setattr("audiostyle.invocation.__file__", str(tmp_path / "audiostyle" / "invocation.py"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert invocation("transfer").endswith("python -m audiostyle transfer")
+    (tmp_path / "audiostyle").write_text("#!/bin/sh\n")
+    (tmp_path / "audiostyle").chmod(0o755)
+    assert invocation("transfer") == "audiostyle transfer"
 
 
 def test_run_transfer_says_its_version():

@@ -1,7 +1,6 @@
 """``audiostyle demo``: a transfer that needs no file and no download, in a few minutes."""
 
 import argparse
-import os
 import shlex
 import sys
 import textwrap
@@ -11,6 +10,7 @@ from typing import Any
 from audiostyle.command import transfer
 from audiostyle.command.options import Parser
 from audiostyle.errors import InputError
+from audiostyle.invocation import invocation
 
 __all__ = ["add_parser", "transfer_arguments"]
 
@@ -52,7 +52,7 @@ def _run(args: argparse.Namespace) -> int:
             f"Two synthetic clips of {_SECONDS} s, rock and reggae, are in {output / 'clips'}.\n"
             "The network is a random VGG-19 made from a seed. These are not the ImageNet weights that the paper used: "
             "the method is the same, the sound is not the paper's.\n"
-            f"This is: {_python()} run_transfer.py {shlex.join(arguments)}\n",
+            f"This is: {invocation('transfer')} {shlex.join(arguments)}\n",
             flush=True,
         )
     status = transfer.transfer(_parsed([*arguments, "--overwrite", *["--quiet"] * args.quiet]), tuple(sys.argv))
@@ -75,20 +75,14 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(["transfer", *arguments])
 
 
-def _python() -> str:
-    """Name this interpreter as it can be typed: relative where it is below the current folder."""
-    path = os.path.relpath(sys.executable)
-    return shlex.quote(sys.executable if path.startswith(os.pardir) else path)
-
-
 def _what_next(output: Path) -> str:
-    clips, python = output / "clips", _python()
+    clips, transfer_command = output / "clips", invocation("transfer")
     return textwrap.dedent(
         f"""
         Hear:  {clips / "rock.wav"} (content), {clips / "reggae.wav"} (style), {output / "output.wav"} (the result)
         See:   {output / "mel.png"}, {output / "row_autocorrelation.png"} (rhythm), {output / "losses.png"}
         Next:  your own clips, 10 s of each, still with the random network (it says at the start how long it takes):
-                 {python} run_transfer.py CONTENT.wav STYLE.wav --rowac --colac --weights random -o out
+                 {transfer_command} CONTENT.wav STYLE.wav --rowac --colac --weights random -o out
                the paper's sound needs the ImageNet weights: vgg19_weights/README.md says how to get them; then
-               leave --weights random out.  {python} run_transfer.py --help shows everything else."""
+               leave --weights random out.  {transfer_command} --help shows everything else."""
     )

@@ -4,7 +4,6 @@ Only the standard library is imported here.
 """
 
 import os
-import resource
 import sys
 import threading
 
@@ -63,6 +62,8 @@ def _check_threads_asked_for() -> None:
 
 
 def _check_limits() -> None:
+    import resource  # which is not there on Windows
+
     addresses, _ = resource.getrlimit(resource.RLIMIT_AS)
     if addresses != resource.RLIM_INFINITY and addresses < _LEAST_ADDRESSES:
         raise RunError(

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from audiostyle.cache import cache_folder
 from audiostyle.errors import InputError, RunError
+from audiostyle.invocation import invocation
 from audiostyle.network.blas import bundled_blas, links
 from audiostyle.network.compat.c_names import compiler_flags
 from audiostyle.network.compat.lasagne_names import put_back_lasagne_names
@@ -204,8 +205,8 @@ def _import_theano(device: str) -> None:
         text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
         reason = (text.strip().splitlines() or [type(errors[0]).__name__])[0]
         raise InputError(
-            f"The device {device!r} cannot be used: {reason}; python -m audiostyle doctor --device {device} says what "
-            "there is, and --device cpu always works."
+            f"The device {device!r} cannot be used: {reason}; {invocation('doctor')} --device {device} says "
+            "what there is, and --device cpu always works."
         )
 
 

@@ -160,6 +160,6 @@ def test_a_device_that_fails_to_start(python_path, cuda_libraries):
         text=True,
         check=False,
     )
-    error = "audiostyle.errors.InputError: The device 'cuda' cannot be used: No cuda device available; python -m"
+    error = "audiostyle.errors.InputError: The device 'cuda' cannot be used: No cuda device available; "
     assert done.stderr.splitlines()[-1].startswith(error)
     assert done.stderr.count("Traceback") == 1  # of the uncaught InputError itself
