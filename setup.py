@@ -1,6 +1,6 @@
 """Builds the package with a copy of Theano 1.0.5, unaltered; all else is said in pyproject.toml.
 
-Theano's own setup.py does not run on Python 3.12 or newer, and nothing that a user could install would mend that.
+Theano's own setup.py does not run on Python 3.12 or newer, and nothing that a user could install would change that.
 So its sources, with the hash of requirements.txt, are built here with scripts/build in front, and lie in
 ``audiostyle/network/bundled``, where ``audiostyle.network`` finds them if no Theano is installed.
 """

@@ -1,7 +1,7 @@
 """Values <-> the network's image, both directions side by side.
 
 Forwards: grey levels, then blue, green and red less their means.  Backwards: one channel, cut to
-grey levels, then values in somebody's range.  Nothing of sound is known here but how many
+grey levels, then values in the range of one of the clips.  All this module knows of sound is how many
 frequencies a spectrogram has.
 """
 

@@ -3,7 +3,7 @@
 libgpuarray opens ``libcuda.so``, ``libnvrtc.so``, ``libcublas.so`` and ``libOpenCL.so`` by exactly
 these names while it runs, so the same names are opened here.  CUDA's own packages carry versioned names
 only; a library that is there under such a name alone counts as missing, and the text says which link
-would mend it.
+would help.
 """
 
 import ctypes
@@ -44,7 +44,7 @@ _ATTRIBUTE_MAJOR, _ATTRIBUTE_MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPAB
 
 
 class Missing(Exception):
-    """A library is not there or does not answer; the text says which, why, and what would mend it.
+    """A library is not there or does not answer; the text says which, why, and what would help.
 
     Attributes
     ----------
