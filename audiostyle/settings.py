@@ -201,12 +201,19 @@ class Settings:
     # image -> samples
     inversion: str = setting(
         "released",
-        "how the spectrogram becomes samples: the authors' sliding Griffin-Lim, or librosa's",
+        "how the spectrogram becomes samples: the authors' sliding Griffin-Lim, or the textbook's, with momentum",
         rows="T10 T11 T12",
         choices=("released", "griffinlim"),
     )
     inversion_iterations: int = setting(
         20, "phase estimates; the released inversion adds a last synthesis", rows="T12", low=0, high=10000
+    )
+    inversion_phase: str = setting(
+        "random",
+        "first phases of inversion=griffinlim: random; pghi: from the magnitudes' slopes (phase gradient heap "
+        "integration); content: those of the content clip",
+        rows="T12",
+        choices=("random", "pghi", "content"),
     )
     inversion_mirror: str = setting(
         "released",

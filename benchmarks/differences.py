@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from audiostyle.audio.clip import to_int16
 from audiostyle.audio.inversion import invert
 from audiostyle.audio.quality import spectral_convergence
-from audiostyle.audio.representation import unrepresent
+from audiostyle.audio.representation import in_time_with, unrepresent
 from audiostyle.image import tensor_to_values
 from audiostyle.network.start import start_theano
 from audiostyle.prepare import prepare_clip
@@ -75,7 +75,8 @@ TRAPS = [
     ("T10", "inverse frames are the middle half of each inverse transform", "mfcc.py:174", "`inversion_frame`"),
     ("T11", "each inverse frame is reversed in time, then slid to fit", "mfcc.py:193",
      "`inversion_reversal`, `inversion_alignment`"),
-    ("T12", "20 iterations are 21 inversions", "mfcc.py:138-153", "`inversion_iterations`, `inversion`"),
+    ("T12", "20 iterations are 21 inversions", "mfcc.py:138-153",
+     "`inversion_iterations`, `inversion`, `inversion_phase`"),
     ("T13", "a positive peak of 32768 becomes -32768", "audioUtils.py:62", "`int16_peak`"),
     ("T14", "loudness is lost, and the floor of -4 sounds", "mfcc.py:101",
      "`output_level`, `inversion_floor`, `log_floor`"),
@@ -131,6 +132,10 @@ SOUND = [
     ({}, {"inversion_iterations": 100}),
     ({}, {"inversion": "griffinlim"}),
     (SPEC, {"inversion": "griffinlim"}),
+    ({}, {"inversion": "griffinlim", "inversion_phase": "pghi"}),
+    (SPEC, {"inversion": "griffinlim", "inversion_phase": "pghi"}),
+    ({}, {"inversion": "griffinlim", "inversion_phase": "content"}),
+    (SPEC, {"inversion": "griffinlim", "inversion_phase": "content"}),
     ({}, {"inversion_floor": "silent"}),
     ({}, {"int16_peak": "clip"}),
     ({}, {"output_level": "content"}),
@@ -172,7 +177,7 @@ class Clips:
         content, style = (prepare_clip(path, settings) for path in (self.content, self.style))
         ranges = {"content": content.value_range, "style": style.value_range}
         log_spec = unrepresent(tensor_to_values(content.tensor, ranges, settings), settings)
-        samples = invert(log_spec, settings)
+        samples = invert(log_spec, settings, content=in_time_with(content.bandpassed, settings))
         level = float(np.sqrt(np.mean(content.bandpassed**2)))
         sound = to_int16(samples, settings, level)
         # The released analysis measures all of them.

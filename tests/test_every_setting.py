@@ -35,6 +35,7 @@ from audiostyle.network.objective import Objective  # noqa: E402
 ROOT = Path(__file__).resolve().parents[1]
 BASE = Settings(duration=0.3, inversion_iterations=2)
 SPEC = {"representation": "spectrogram"}
+TEXTBOOK = {"inversion": "griffinlim"}
 
 # Field -> what else is set, another value of it, and the first stage that it changes.
 OF_SOUND = {
@@ -66,6 +67,7 @@ OF_SOUND = {
     "denormalise_range": ({}, "style", "values back"),
     "inversion": ({}, "griffinlim", "waves"),
     "inversion_iterations": ({}, 3, "waves"),
+    "inversion_phase": (TEXTBOOK, "pghi", "waves"),
     "inversion_mirror": ({}, "exact", "waves"),
     "inversion_reversal": ({}, False, "waves"),
     "inversion_alignment": ({}, False, "waves"),
@@ -81,6 +83,7 @@ ALSO_OF_SOUND = [
     ("output_channel", {}, "blue", "values back"),
     ("output_channel", {}, "mean", "values back"),
     ("denormalise_range", {}, "mean", "values back"),
+    ("inversion_phase", TEXTBOOK, "content", "waves"),
 ]
 
 # The same of the network: which loss parts change. All others, and the features, stay.
@@ -156,7 +159,10 @@ def sound_stages(folder, settings):
     stages["spectrogram back"] = [unrepresent(tensor_to_values(content.tensor, ranges, settings), settings)]
     waves = []
     samples = invert(
-        stages["spectrogram back"][0], settings, trace=lambda index, wave, slides: waves.append(wave.copy())
+        stages["spectrogram back"][0],
+        settings,
+        trace=lambda index, wave, slides: waves.append(wave.copy()),
+        content=content.bandpassed,
     )
     stages["waves"] = waves
     # A positive peak, so that the question of 32768 arises.

@@ -5,7 +5,7 @@ import numpy as np
 from audiostyle.audio.spectrogram import from_mel, to_mel
 from audiostyle.settings import Settings
 
-__all__ = ["represent", "unrepresent"]
+__all__ = ["in_time_with", "represent", "unrepresent"]
 
 
 def represent(log_spec: np.ndarray, settings: Settings, samples: np.ndarray | None = None) -> np.ndarray:
@@ -47,6 +47,15 @@ def represent(log_spec: np.ndarray, settings: Settings, samples: np.ndarray | No
     import scipy.fft
 
     return scipy.fft.dct(mel, type=2, norm="ortho", axis=0)
+
+
+def in_time_with(samples: np.ndarray, settings: Settings) -> np.ndarray:
+    """Return samples ``(n_samples,)`` from where the spectrogram that :func:`unrepresent` gives begins.
+
+    Shortening drops the first column, so all but the spectrogram itself come back that much later.
+    """
+    columns = 0 if settings.representation == "spectrogram" else 1
+    return samples[columns * settings.time_zoom * settings.hop_length :]
 
 
 def unrepresent(values: np.ndarray, settings: Settings) -> np.ndarray:

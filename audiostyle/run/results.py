@@ -7,7 +7,7 @@ import numpy as np
 
 from audiostyle.audio.clip import write_wav
 from audiostyle.audio.inversion import invert
-from audiostyle.audio.representation import unrepresent
+from audiostyle.audio.representation import in_time_with, unrepresent
 from audiostyle.image import tensor_to_values
 from audiostyle.prepare import Prepared
 from audiostyle.records import Evaluation
@@ -56,7 +56,7 @@ def write_results(
         draw_representation(folder, f"{settings.representation}.png", content.values, style.values, values, settings)
     draw_representation(folder, "spectrogram.png", content.spectrogram, style.spectrogram, spectrogram, settings)
     _draw_curves(folder, (content, style), values, image, objective, settings)
-    samples = invert(spectrogram, settings)
+    samples = invert(spectrogram, settings, content=in_time_with(content.bandpassed, settings))
     level = float(np.sqrt(np.mean(content.samples**2)))
     with folder.atomic_path("output.wav") as part:
         write_wav(part, samples, settings, level)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from audiostyle.audio.inversion import invert
-from audiostyle.audio.representation import unrepresent
+from audiostyle.audio.representation import in_time_with, unrepresent
 from audiostyle.audio.spectrogram import image_shape, log_spectrogram, mel_filters, to_mel
 from audiostyle.errors import InputError, RunError
 from audiostyle.image import rescale_image, tensor_to_values
@@ -283,7 +283,8 @@ def _inversion_stages(clips: dict[str, Prepared], settings: Settings, progress: 
             waves[index] = wave.copy()
         offsets.append(slides)
 
-    samples = invert(log_spec, settings, trace=keep)
+    content = in_time_with(clips["content"].bandpassed, settings)
+    samples = invert(log_spec, settings, trace=keep, content=content)
     yield "inversion/spectrogram", log_spec, {}
     if settings.inversion == "released":
         yield "inversion/offsets", np.array(offsets, dtype=np.int32), {}

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from audiostyle.audio import griffinlim as module
 from audiostyle.audio.clip import bandpass, load_clip
 from audiostyle.audio.inversion import invert
 from audiostyle.audio.quality import signal_to_noise
-from audiostyle.audio.representation import represent, unrepresent
-from audiostyle.audio.spectrogram import log_spectrogram
+from audiostyle.audio.representation import in_time_with, represent, unrepresent
+from audiostyle.audio.spectrogram import hamming, log_spectrogram
 from audiostyle.image import image_to_tensor, tensor_to_values, values_to_image
 from audiostyle.presets import preset
 from audiostyle.settings import Settings
@@ -47,6 +48,43 @@ def test_more_iterations_come_nearer_and_the_seed_decides() -> None:
     assert signal_to_noise(log_spec, many, SETTINGS) > signal_to_noise(log_spec, few, SETTINGS) + 3
     assert np.array_equal(invert(log_spec, SETTINGS), many)
     assert not np.allclose(invert(log_spec, dataclasses.replace(SETTINGS, seed=1)), many)
+
+
+def test_agrees_with_librosa(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which repeats no frames, so it is given them, and begins with phases of zero if it is told to."""
+    import librosa
+
+    monkeypatch.setattr(module, "_first_phases", lambda target, *others: np.zeros(target.shape))
+    log_spec = magnitudes_of("beats", 1, 40)
+    repeated = np.pad(np.pad(10**log_spec, ((15, 15), (0, 0)), mode="edge"), ((0, 0), (0, 1)))
+    expected = librosa.griffinlim(
+        repeated.T, n_iter=5, hop_length=16, n_fft=256, window=hamming(256), center=False, init=None
+    )
+    made = invert(log_spec, dataclasses.replace(SHORT, inversion_iterations=5))
+    np.testing.assert_allclose(made, expected[240:-240], rtol=0, atol=2e-4 * np.abs(expected).max())
+
+
+def test_the_contents_phases_give_the_content() -> None:
+    sound = music(0.5)
+    settings = dataclasses.replace(SETTINGS, inversion_phase="content", inversion_iterations=0)
+    log_spec = log_spectrogram(sound, settings)
+    made = invert(log_spec, settings, content=sound)[: len(sound)]
+    inside = slice(512, len(sound) - 512)
+    assert np.corrcoef(made[inside], sound[inside])[0, 1] > 0.999
+    with pytest.raises(ValueError, match="content clip"):
+        invert(log_spec, settings)
+
+
+@pytest.mark.parametrize(("representation", "zoom"), [("mel", 2), ("mel", 1), ("mfcc", 2), ("spectrogram", 2)])
+def test_the_content_is_in_time_with_its_way_through_the_picture(representation: str, zoom: int) -> None:
+    """A click is where the spectrogram that comes back has it."""
+    settings = Settings(representation=representation, time_zoom=zoom, n_fft=512, hop_length=64, n_mels=32)
+    sound = np.zeros(22050)
+    sound[11000] = 1.0
+    back = unrepresent(represent(log_spectrogram(sound, settings), settings), settings)
+    moved = log_spectrogram(in_time_with(sound, settings), settings)
+    frames = [np.flatnonzero(one[:, 30:200].mean(axis=1) > -2).tolist() for one in (back, moved)]
+    assert frames[0] == frames[1]
 
 
 def test_progress_and_trace_show_the_end() -> None:

@@ -28,7 +28,7 @@ def after_inversion(samples: np.ndarray, settings: Settings) -> np.ndarray:
     """
     from audiostyle.audio.clip import to_int16
     from audiostyle.audio.inversion import invert
-    from audiostyle.audio.representation import represent, unrepresent
+    from audiostyle.audio.representation import in_time_with, represent, unrepresent
     from audiostyle.audio.spectrogram import log_spectrogram
     from audiostyle.image import image_to_tensor, tensor_to_values, values_to_image
 
@@ -36,4 +36,5 @@ def after_inversion(samples: np.ndarray, settings: Settings) -> np.ndarray:
     image, bounds = values_to_image(values, settings)
     back = tensor_to_values(image_to_tensor(image, settings), {"content": bounds, "style": bounds}, settings)
     level = float(np.sqrt(np.mean(samples**2)))
-    return to_int16(invert(unrepresent(back, settings), settings), settings, level) / 32768.0
+    made = invert(unrepresent(back, settings), settings, content=in_time_with(samples, settings))
+    return to_int16(made, settings, level) / 32768.0
