@@ -155,7 +155,7 @@ def run_transfer(
         # Made only now: what the network refuses leaves no archive, and an old run as it was.
         archive, archived = old or (_make_archive(folder, description, start, objective.weights, settings), None)
         descent = Descent(objective, start, archive, archived, reporter, interruption)
-        failure = None
+        failure = buzz = None
         try:
             with watch.stage("descent"):
                 descent.run(settings)
@@ -165,10 +165,12 @@ def run_transfer(
         # What made the descent fail is what the user has to hear of, not what follows from it.
         quiet = contextlib.suppress(RunError) if failure is not None else contextlib.nullcontext()
         with watch.stage("results"), quiet:
-            write_results(folder, content, style, descent.image, objective, descent.evaluations, settings)
+            buzz = write_results(folder, content, style, descent.image, objective, descent.evaluations, settings)
         # A signal that came when all rounds were done has interrupted nothing.
         signal = interruption.signal if len(descent.rounds) < settings.rounds else 0
-        write_manifest(folder, description, descent.rounds, descent.evaluations, watch, signal, failure)
+        write_manifest(folder, description, descent.rounds, descent.evaluations, watch, signal, failure, buzz)
+        if buzz is not None and buzz.sentence:
+            reporter.warning(buzz.sentence)
         if failure is not None:
             raise failure
     return Outcome(

@@ -8,6 +8,7 @@ import numpy as np
 from audiostyle.audio.clip import write_wav
 from audiostyle.audio.inversion import invert
 from audiostyle.audio.representation import in_time_with, unrepresent
+from audiostyle.audio.stuck_rows import Buzz, find_buzz
 from audiostyle.image import tensor_to_values
 from audiostyle.prepare import Prepared
 from audiostyle.records import Evaluation
@@ -28,7 +29,7 @@ def write_results(
     objective: Any,
     evaluations: Sequence[Evaluation],
     settings: Settings,
-) -> None:
+) -> Buzz | None:
     """Write losses, pictures and, last because it takes longest, the sound.
 
     Parameters
@@ -41,6 +42,11 @@ def write_results(
         Gives the activations whose autocorrelations are drawn.
     evaluations : sequence of Evaluation
     settings : Settings
+
+    Returns
+    -------
+    Buzz or None
+        What is wrong with the sound; None if it is too short to say.
 
     Raises
     ------
@@ -60,6 +66,7 @@ def write_results(
     level = float(np.sqrt(np.mean(content.samples**2)))
     with folder.atomic_path("output.wav") as part:
         write_wav(part, samples, settings, level)
+    return find_buzz(samples, settings.sample_rate)
 
 
 def _draw_curves(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from audiostyle.audio.stuck_rows import Buzz
 from audiostyle.errors import InputError, RunError
 from audiostyle.records import Evaluation
 from audiostyle.run.folder import RunFolder
@@ -96,7 +97,7 @@ class TestWriting:
         with watch.stage("network"):
             time.sleep(0.02)
         with RunFolder(tmp_path / "run") as folder:
-            write_manifest(folder, described, rounds, evaluations, watch)
+            write_manifest(folder, described, rounds, evaluations, watch, buzz=Buzz(4.5, (3000.0, 3100.0)))
         found = strict((tmp_path / "run" / "run.json").read_text(encoding="ascii"))
         assert found["schema"] == 1
         assert (found["state"], found["signal"], found["failure"]) == ("finished", 0, None)
@@ -110,6 +111,7 @@ class TestWriting:
         assert found["last_loss"]["total"] == evaluations[-1].total
         assert 0.02 <= found["seconds"]["network"] <= found["seconds"]["total"]
         assert found["peak_memory_bytes"] > 10_000_000
+        assert (found["stuck_row_index_db"], found["stuck_rows_hertz"]) == (4.5, [3000.0, 3100.0])
         assert found["started"] <= found["ended"]
 
     @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ class TestWriting:
         found = strict((tmp_path / "run" / "run.json").read_text())
         assert (found["state"], found["signal"]) == (state, signal)
         assert found["failure"] == (None if failure is None else str(failure))
-        assert found["seconds_per_evaluation"] is None
+        assert found["seconds_per_evaluation"] is found["stuck_row_index_db"] is found["stuck_rows_hertz"] is None
 
     def test_numbers_that_json_lacks(self, tmp_path: Path, described: dict) -> None:
         odd = Evaluation(1, 1, {"content": float("nan"), "style": float("inf")}, float("nan"), 0.1)
