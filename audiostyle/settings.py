@@ -185,17 +185,21 @@ class Settings:
     )
     restart: str = setting(
         "last_evaluated",
-        "where the next round starts: the last point evaluated, or the best that L-BFGS returned",
+        "where the next round starts: the last point evaluated, or the best that L-BFGS returned, both with an empty "
+        "memory; continue: where the last round ended, with L-BFGS's memory of its steps",
         rows="T16",
-        choices=("last_evaluated", "best"),
+        choices=("last_evaluated", "best", "continue"),
     )
     seed: int = setting(0, "seed of the start image", rows="T15", low=0, high=2**32 - 1)
     start: str = setting(
         "released",
         "released: the start image is drawn after the numbers the authors' code draws and throws "
-        "away; first_draw: it is the seed's first draw",
+        "away; first_draw: it is the seed's first draw; content: it is the content's image",
         rows="T15",
-        choices=("released", "first_draw"),
+        choices=("released", "first_draw", "content"),
+    )
+    start_noise: float = setting(
+        0.0, "share of noise, the seed's first draw, in a start image that is a picture", rows="T15", low=0.0, high=1.0
     )
 
     # image -> samples

@@ -1,4 +1,4 @@
-"""The noise that descent starts from, as the authors' seed would have drawn it (T15)."""
+"""Where descent starts: noise as the authors' seed would have drawn it (T15), or a picture, or a blend."""
 
 import numpy as np
 
@@ -11,8 +11,8 @@ __all__ = ["start_image"]
 _GLOROT_DRAWS = 20_018_880
 
 
-def start_image(height: int, width: int, settings: Settings) -> np.ndarray:
-    """Return the first image, uniform noise in -128 .. 128.
+def start_image(height: int, width: int, settings: Settings, picture: np.ndarray | None = None) -> np.ndarray:
+    """Return the first image: uniform noise in -128 .. 128, or a picture with a share of it.
 
     Parameters
     ----------
@@ -21,6 +21,10 @@ def start_image(height: int, width: int, settings: Settings) -> np.ndarray:
     settings : Settings
         ``seed``; with ``start='released'`` the numbers that the authors' code draws and throws away
         (the network's initial weights, one whole image, imageTransfer.py:46) are skipped.
+        ``start_noise`` is the share of noise that is blended into `picture`.
+    picture : np.ndarray ``(1, 3, height, width)``, optional
+        A network image to start from, that of the content or where an earlier run ended; needed for
+        ``start='content'``.
 
     Returns
     -------
@@ -28,8 +32,13 @@ def start_image(height: int, width: int, settings: Settings) -> np.ndarray:
     """
     shape = (1, 3, height, width)
     random = np.random.RandomState(settings.seed)
-    if settings.start == "released":
+    if picture is None and settings.start == "content":
+        raise ValueError("start='content' needs the content's image.")
+    if picture is None and settings.start == "released":
         to_skip = _GLOROT_DRAWS + int(np.prod(shape))
         while to_skip:
             to_skip -= random.random_sample(min(to_skip, 1_000_000)).size
-    return random.uniform(-128, 128, shape).astype(settings.float_type)
+    noise = random.uniform(-128, 128, shape)
+    if picture is not None:
+        noise = (1 - settings.start_noise) * picture + settings.start_noise * noise
+    return noise.astype(settings.float_type)

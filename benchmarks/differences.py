@@ -81,7 +81,7 @@ TRAPS = [
     ("T14", "loudness is lost, and the floor of -4 sounds", "mfcc.py:101",
      "`output_level`, `inversion_floor`, `log_floor`"),
     ("T15", "twenty million random numbers are drawn before the start image", "imageTransfer.py:46, 86",
-     "`start`, `seed`"),
+     "`start`, `start_noise`, `seed`"),
     ("T16", "the next run starts from the last point evaluated, not the best", "imageTransfer.py:106", "`restart`"),
     ("T18", "float32, but for the sums that an int64 divides", "losses.py:19", "`float_type` (`--float64`)"),
     ("T20", "window 2048, hop 2048 / 16", "audioUtils.py:10", "`n_fft`, `hop_length`"),

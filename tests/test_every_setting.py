@@ -115,7 +115,7 @@ ALSO_OF_NETWORK = [
 
 # Those of the descent and the machine have a test of their own below.
 OF_DESCENT = {"iterations": 3, "round_count": "as_asked", "max_evaluations": 9, "restart": "best"}
-OTHERS = {"float_type", "device", "convolution", "threads", "seed", "start"}
+OTHERS = {"float_type", "device", "convolution", "threads", "seed", "start", "start_noise"}
 
 sound_cases = [(name, *case) for name, case in OF_SOUND.items()] + ALSO_OF_SOUND
 network_cases = [(name, *case) for name, case in OF_NETWORK.items()] + ALSO_OF_NETWORK
@@ -125,7 +125,8 @@ def test_every_field_and_every_choice_has_its_test():
     fields = {field.name: field for field in dataclasses.fields(Settings)}
     assert set(OF_SOUND) | set(OF_NETWORK) | set(OF_DESCENT) | OTHERS == set(fields)
     tried = {(name, value) for name, _, value, _ in sound_cases + network_cases}
-    tried |= set(OF_DESCENT.items()) | {("float_type", "float64"), ("start", "first_draw")}
+    tried |= set(OF_DESCENT.items()) | {("float_type", "float64"), ("start", "first_draw"), ("start", "content")}
+    tried |= {("restart", "continue")}
     for name, field in fields.items():
         choices = field.metadata["choices"]
         if choices is None or isinstance(field.default, tuple) or name in ("content_layer", "convolution"):
@@ -234,10 +235,19 @@ def test_settings_of_the_descent(name):
     assert descent(base) == descent(base)
 
 
+def test_restart_continue():
+    base = Settings(iterations=5, max_evaluations=2)
+    assert descent(base) != descent(dataclasses.replace(base, restart="continue"))
+
+
 def test_settings_of_the_start():
     first = start_image(3, 4, Settings())
     assert not np.array_equal(first, start_image(3, 4, Settings(seed=1)))
     assert not np.array_equal(first, start_image(3, 4, Settings(start="first_draw")))
+    picture = np.ones((1, 3, 3, 4))
+    content = start_image(3, 4, Settings(start="content"), picture)
+    assert not np.array_equal(first, content)
+    assert not np.array_equal(content, start_image(3, 4, Settings(start="content", start_noise=0.1), picture))
 
 
 def test_convolution():

@@ -5,7 +5,7 @@ import pytest
 
 from audiostyle.errors import RunError
 from audiostyle.settings import Settings
-from audiostyle.transfer import run_round, transfer
+from audiostyle.transfer import Memory, run_round, transfer
 
 SHAPE = (1, 3, 4, 5)
 
@@ -113,3 +113,33 @@ def test_what_the_callback_raises_ends_the_transfer(objective):
 
     with pytest.raises(KeyboardInterrupt):
         list(transfer(objective, start(), Settings(), stop))
+
+
+def test_with_the_memory_kept_rounds_are_one_long_run(objective):
+    """The points are those of one scipy run, however often it is cut; only that much the released rounds lose."""
+    import scipy.optimize
+
+    seen, expected = [], []
+    settings = Settings(iterations=9, max_evaluations=3, restart="continue")
+    rounds = list(transfer(objective, start(), settings, lambda one: seen.append(one.total)))
+    assert [finished.index for finished in rounds] == list(range(1, 9))
+
+    def evaluate(point):
+        _, total, gradient = objective(point.reshape(SHAPE).astype("float32"))
+        expected.append(total)
+        return total, gradient.ravel().astype("float64")
+
+    scipy.optimize.fmin_l_bfgs_b(evaluate, start().ravel().astype("float64"))
+    assert len(seen) > 20
+    assert seen == expected[: len(seen)]
+    afresh = list(transfer(objective, start(), Settings(iterations=9, max_evaluations=3)))
+    assert rounds[-1].total < afresh[-1].total
+
+
+def test_an_optimiser_at_its_end_is_followed_by_a_new_one(objective, target):
+    memory = Memory()
+    settings = Settings(iterations=3, max_evaluations=1000, restart="continue")
+    first, second = transfer(objective, start(), settings, memory=memory)
+    assert first.warnflag == 0
+    assert memory.lbfgs is None
+    assert second.total <= first.total * (1 + 1e-6)

@@ -34,6 +34,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FOLDER", default="out", help="folder of the results (default: %(default)s)"
     )
+    parser.add_argument(
+        "--start-from", metavar="FOLDER", default="", help="start from the picture that the run in FOLDER ended with, "
+        "with --set start_noise=SHARE of noise in it"
+    )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace a run that is already in the folder")
     parser.add_argument(
         "--resume", metavar="FOLDER", help="go on with the run in FOLDER after its last finished round; its clips, "
@@ -106,7 +110,15 @@ def _request(args: argparse.Namespace) -> Any:
     _check_clips(args.content, args.style)
     interactive = sys.stdin is not None and sys.stdin.isatty() and not args.quiet
     weights = find_weights(args.weights, args.yes, interactive, input)
-    return Request(args.content, args.style, os.fspath(weights), args.output, settings, overwrite=args.overwrite)
+    return Request(
+        args.content,
+        args.style,
+        os.fspath(weights),
+        args.output,
+        settings,
+        overwrite=args.overwrite,
+        start_from=args.start_from,
+    )
 
 
 def _check_clips(*paths: str) -> None:
@@ -134,6 +146,7 @@ def _resumed(args: argparse.Namespace) -> Any:
         args.resume,
         settings,
         resume=True,
+        start_from=args.start_from or os.path.dirname(paths.get("start", "")),
     )
 
 

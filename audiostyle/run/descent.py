@@ -8,8 +8,9 @@ from audiostyle.errors import RunError
 from audiostyle.records import Evaluation, Round
 from audiostyle.run.archive import Archive
 from audiostyle.run.archived import ArchivedRun
+from audiostyle.run.memory import MemoryFile
 from audiostyle.settings import Settings
-from audiostyle.transfer import ObjectiveFunction, transfer
+from audiostyle.transfer import Memory, ObjectiveFunction, transfer
 
 __all__ = ["Descent", "Interruption", "Reporter"]
 
@@ -77,6 +78,8 @@ class Descent:
         What the archive held already.
     reporter : Reporter
     interruption : Interruption
+    memory_file : MemoryFile, optional
+        Keeps the optimiser's memory, with ``restart='continue'`` only; without it there is no resume.
 
     Attributes
     ----------
@@ -96,9 +99,11 @@ class Descent:
         archived: ArchivedRun | None,
         reporter: Reporter,
         interruption: Interruption,
+        memory_file: MemoryFile | None = None,
     ) -> None:
         self._objective, self._archive = objective, archive
         self._reporter, self._interruption = reporter, interruption
+        self._memory_file = memory_file
         self.evaluations: list[Evaluation] = list(archived.evaluations) if archived else []
         self.rounds: list[Round] = list(archived.rounds) if archived else []
         self.image = archived.last_image if archived else start
@@ -130,10 +135,14 @@ class Descent:
         first = len(self.rounds) + 1
         if first > settings.rounds:
             return
+        keeper = self._memory_file if settings.restart == "continue" else None
+        memory = Memory(keeper.read(first - 1) if keeper and first > 1 else None)
         self._reporter.descent(settings, first, self._time_one())
         self._interruption.patient = True
         try:
-            for finished in transfer(objective, self.image, settings, heard, first):
+            for finished in transfer(objective, self.image, settings, heard, first, memory):
+                if keeper:  # before the archive: a round that counts has its memory on the disk
+                    keeper.write(finished.index, memory.lbfgs)
                 self._archive.append_round(finished, unfinished)
                 self.evaluations += unfinished
                 unfinished.clear()

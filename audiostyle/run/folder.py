@@ -34,6 +34,8 @@ RUN_FILES = (
     "losses.csv",
     "run.json",
     "run.h5",
+    "memory_0.npz",
+    "memory_1.npz",
 )
 _LOCK = ".audiostyle-lock"
 _PART = ".audiostyle-part-"

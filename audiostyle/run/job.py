@@ -13,15 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from audiostyle.errors import RunError
+from audiostyle.errors import InputError, RunError
 from audiostyle.network.device import check_device, resolve_device
 from audiostyle.prepare import Prepared, prepare_clip
-from audiostyle.run.archive import Archive, archive_size
+from audiostyle.run.archive import ARCHIVE_NAME, Archive, archive_size
 from audiostyle.run.archived import ArchivedRun
 from audiostyle.run.descent import Descent, Interruption, Reporter
 from audiostyle.run.estimate import estimate_memory
 from audiostyle.run.folder import RunFolder
 from audiostyle.run.manifest import Stopwatch, describe_run, write_manifest
+from audiostyle.run.memory import MemoryFile
 from audiostyle.run.results import write_results
 from audiostyle.run.sameness import changed_circumstances
 from audiostyle.settings import Settings
@@ -50,6 +51,8 @@ class Request:
         Whether a run in the folder may be replaced, or is to be gone on with.
     command_line : tuple of str
         Recorded in ``run.json``.
+    start_from : str
+        Folder of the run from whose last image this one starts, or nothing.
     """
 
     content: str
@@ -60,6 +63,7 @@ class Request:
     overwrite: bool = False
     resume: bool = False
     command_line: tuple[str, ...] = ()
+    start_from: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,7 +149,7 @@ def run_transfer(
             description = describe_run(request, weights, backend, convolution.name)
             description["machine"]["kernels"] = convolution.description
             height, width = content.tensor.shape[2:]
-            start = start_image(height, width, settings)
+            start = start_image(height, width, settings, _picture(request, content))
             old = _open_archive(folder, request, description, reporter) if request.resume else None
             if old is None:
                 _require_space(folder, start, settings)
@@ -154,7 +158,7 @@ def run_transfer(
             objective = build(content.tensor, style.tensor, weights, settings)
         # Made only now: what the network refuses leaves no archive, and an old run as it was.
         archive, archived = old or (_make_archive(folder, description, start, objective.weights, settings), None)
-        descent = Descent(objective, start, archive, archived, reporter, interruption)
+        descent = Descent(objective, start, archive, archived, reporter, interruption, MemoryFile(folder))
         failure = buzz = None
         try:
             with watch.stage("descent"):
@@ -181,6 +185,20 @@ def run_transfer(
         seconds=watch.total,
         signal=signal,
     )
+
+
+def _picture(request: Request, content: Prepared) -> np.ndarray | None:
+    """Return the image that the start is made of, or None for noise."""
+    if request.start_from:
+        image = Archive.read(os.path.join(request.start_from, ARCHIVE_NAME)).last_image
+        if image.shape != content.tensor.shape:
+            (height, width), (our_height, our_width) = image.shape[2:], content.tensor.shape[2:]
+            raise InputError(
+                f"The run in {request.start_from!r} ended with an image of {height} x {width} pixels, but this one has "
+                f"{our_height} x {our_width}; give it that run's duration and representation."
+            )
+        return image
+    return content.tensor if request.settings.start == "content" else None
 
 
 def _open_archive(

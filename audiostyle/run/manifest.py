@@ -96,7 +96,8 @@ def describe_run(
     Returns
     -------
     dict
-        ``command_line``; ``settings``; ``inputs`` with ``path``, ``name`` and ``sha256`` of ``content`` and ``style``;
+        ``command_line``; ``settings``; ``inputs`` with ``path``, ``name`` and ``sha256`` of ``content``, ``style`` and,
+        if an earlier run is started from, ``start``;
         ``weights`` with ``path``, ``form``, ``normalised``, ``sha256`` (of the arrays) and
         ``file_sha256``; ``machine``; ``versions``.  Only what JSON has.
 
@@ -106,10 +107,13 @@ def describe_run(
         If a clip cannot be read any more.
     """
     settings = dataclasses.asdict(request.settings)
+    files = {"content": request.content, "style": request.style}
+    if request.start_from:
+        files["start"] = os.path.join(request.start_from, "run.h5")
     return {
         "command_line": list(request.command_line),
         "settings": {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()},
-        "inputs": {"content": _describe_file(request.content), "style": _describe_file(request.style)},
+        "inputs": {role: _describe_file(path) for role, path in files.items()},
         "weights": {
             "path": request.weights if weights.file_sha256 is None else os.path.abspath(request.weights),
             "form": weights.form,

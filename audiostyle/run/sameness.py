@@ -39,10 +39,10 @@ def check_same(archived: "ArchivedRun", description: dict[str, Any]) -> None:
     """
     old, new = archived.description, _plain(description)
     differences = []
-    for role in ("content", "style"):
+    for role, what in (("content", "content clip"), ("style", "style clip"), ("start", "run to start from")):
         was, now = _entry(old, "inputs", role), _entry(new, "inputs", role)
         if was.get("sha256") != now.get("sha256"):
-            differences.append(f"another {role} clip ({_file(was)}, not {_file(now)})")
+            differences.append(f"another {what} ({_file(was)}, not {_file(now)})")
     was, now = _entry(old, "weights"), _entry(new, "weights")
     if was.get("sha256") != now.get("sha256"):
         differences.append(f"other weights ({_file(was)}, not {_file(now)})")

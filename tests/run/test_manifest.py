@@ -51,6 +51,7 @@ def described(clips: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path:
         weights="random",
         settings=Settings(seed=7),
         command_line=("run_transfer.py", "--rowac", os.fsdecode(b"\xff")),
+        start_from="",
     )
     weights = SimpleNamespace(form="random", normalised=True, sha256="3" * 64, file_sha256=None)
     backend = SimpleNamespace(device="cpu", threads=2, blas="-lopenblas", compile_cache="/cache")
@@ -81,7 +82,9 @@ def test_a_run_is_described(described: dict, clips: tuple[str, str]) -> None:
 
 def test_a_weights_file_is_found_from_anywhere(clips: tuple[str, str], tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    request = SimpleNamespace(content=clips[0], style=clips[1], weights="a.pkl", settings=Settings(), command_line=())
+    request = SimpleNamespace(
+        content=clips[0], style=clips[1], weights="a.pkl", settings=Settings(), command_line=(), start_from=""
+    )
     weights = SimpleNamespace(form="pickle", normalised=True, sha256="3" * 64, file_sha256="4" * 64)
     backend = SimpleNamespace(device="cpu", threads=2, blas="", compile_cache="")
     found = describe_run(request, weights, backend)
