@@ -5,7 +5,7 @@ import numpy as np
 from audiostyle.audio.spectrogram import by_rows, hamming, stft
 from audiostyle.settings import Settings
 
-__all__ = ["griffinlim"]
+__all__ = ["Transform", "griffinlim"]
 
 #: How far each estimate is pushed on along the last change; the value that Perraudin et al. found best.
 _MOMENTUM = 0.99
@@ -46,7 +46,7 @@ def griffinlim(magnitudes: np.ndarray, settings: Settings, content: np.ndarray |
     cut = extra * settings.hop_length
     target = np.pad(np.pad(magnitudes, ((extra, extra), (0, 0)), mode="edge"), ((0, 0), (0, 1)))
     phases = _first_phases(target, cut, settings, content)
-    transform = _Transform(len(target), settings)
+    transform = Transform(len(target), settings)
     # Single precision changes the result by less than another seed does, and halves the time.
     target = target.astype(np.float32)
     spectra = target * np.exp(1j * phases).astype(np.complex64)
@@ -80,7 +80,7 @@ def _first_phases(target: np.ndarray, cut: int, settings: Settings, content: np.
     return random.uniform(-np.pi, np.pi, target.shape)
 
 
-class _Transform:
+class Transform:
     """Spectra of shape ``(count, n_fft // 2 + 1)`` to samples, nearest in the least squares, and back.
 
     Parameters
