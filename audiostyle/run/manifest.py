@@ -8,13 +8,11 @@ import math
 import resource
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from audiostyle.audio.stuck_rows import Buzz
 from audiostyle.optimise import Evaluation, Round
 from audiostyle.run.folder import RunFolder
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "MANIFEST_NAME",
@@ -72,6 +70,7 @@ def write_manifest(
     watch: Stopwatch,
     signal: int = 0,
     failure: Exception | None = None,
+    buzz: Buzz | None = None,
 ) -> None:
     """Write ``run.json``.
 
@@ -91,6 +90,8 @@ def write_manifest(
         The signal that ended the descent early, or 0.
     failure : Exception, optional
         What ended it otherwise.
+    buzz : Buzz, optional
+        What was measured of the sound.
 
     Raises
     ------
@@ -114,6 +115,8 @@ def write_manifest(
         "evaluations": len(evaluations),
         "first_loss": _describe_loss(evaluations[0]) if evaluations else None,
         "last_loss": _describe_loss(evaluations[-1]) if evaluations else None,
+        "stuck_row_index_db": buzz.index_db if buzz else None,
+        "stuck_rows_hertz": list(buzz.hertz) if buzz else None,
         "seconds_per_evaluation": seconds / len(evaluations) if evaluations else None,
         "seconds": {**watch.seconds, "total": watch.total},
         "peak_memory_bytes": peak_memory(),
