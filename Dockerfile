@@ -26,21 +26,19 @@ RUN --mount=type=bind,source=docker,target=/run/docker \
         libpython3-dev=3.11.2-1+b1 \
         python3=3.11.2-1+b1 \
     && rm -f /usr/lib/python3.11/config-3.11-*/libpython3.11*.a \
-    && useradd --uid 1000 --home-dir /cache --no-create-home --shell /usr/sbin/nologin audiostyle \
+    && useradd --uid 1000 --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin audiostyle \
     && mkdir -p /data /cache \
     && chmod 1777 /data /cache
-# Everything that can be made again goes to /cache, which any user may write.
+# Everything that can be made again goes to a folder of the user in /cache (docker/audiostyle).  No module is imported
+# from the working folder, where a stranger's clips may lie.
 ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONPATH=/opt/audiostyle \
     PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONSAFEPATH=1 \
     PYTHONUNBUFFERED=1 \
-    HOME=/cache \
-    XDG_CACHE_HOME=/cache \
-    MPLCONFIGDIR=/cache/matplotlib \
-    NUMBA_CACHE_DIR=/cache/numba \
-    POCL_CACHE_DIR=/cache/pocl
+    HOME=/nonexistent
 WORKDIR /data
-ENTRYPOINT ["python", "/opt/audiostyle/run_transfer.py", "--device", "auto"]
+ENTRYPOINT ["audiostyle", "transfer", "--device", "auto"]
 CMD ["--help"]
 # A transfer ends by itself and serves nobody: there is no health to ask for.
 HEALTHCHECK NONE

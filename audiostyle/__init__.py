@@ -21,6 +21,8 @@ Each room imports from those above it only (tests/test_house.py), and importing 
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from audiostyle.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from audiostyle.api import Transfer, make_objective, transfer
     from audiostyle.audio.clip import write_wav
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from audiostyle.study.evaluate import evaluate, measure
     from audiostyle.weights.load import Weights, load_weights
 
-__version__ = "1.0.0"
 
 # Where each public name lives; it is imported when it is first used (PEP 562).
 _HOMES = {

@@ -1,39 +1,104 @@
-"""The folder for what can be made again: compiled functions, kernels, links."""
+"""The folders for what can be made again: compiled functions, kernels, links.
 
+What lies in them is executed and unpickled, so nobody else may have put it there: each folder is made for this user
+alone, and then looked at.
+"""
+
+import contextlib
 import os
+import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from audiostyle.errors import RunError
+from audiostyle.errors import InputError, RunError
 
-__all__ = ["cache_folder", "private_temporary_folder"]
+__all__ = ["cache_folder", "private_temporary_folder", "use_private_numba_cache"]
 
 
-def cache_folder() -> Path:
-    """Return a writable folder for what can be made again, such as compiled functions.
+def cache_folder(name: str = "") -> Path:
+    """Return a folder of this user alone for what can be made again, such as compiled functions.
 
-    ``$XDG_CACHE_HOME/audiostyle`` or ``~/.cache/audiostyle``; where neither can be written (a
-    read-only container), a folder of this user in the system's temporary folder.
+    In ``$XDG_CACHE_HOME/audiostyle`` or ``~/.cache/audiostyle``; where neither will do (a read-only container,
+    another user's folder), in the system's temporary folder.
+
+    Parameters
+    ----------
+    name : str
+        Of a folder in it, made alike.
 
     Raises
     ------
     RunError
-        If none of them can be written.
+        If none of them will do.
     """
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    for folder in (Path(home) / "audiostyle", private_temporary_folder()):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(folder, os.W_OK | os.X_OK):
-            return folder
+    said = []
+    for folder in _candidates():
+        reason = _unfit(folder) or (_unfit(folder / name) if name else "")
+        if not reason:
+            return folder / name
+        said.append(f"{folder} {reason}")
     raise RunError(
-        f"No folder for compiled functions can be written: {home} and {tempfile.gettempdir()} were tried; make one "
-        "of them writable, or name a writable folder in XDG_CACHE_HOME."
+        f"There is no folder for compiled functions: {'; '.join(said)}. What lies there is executed, so it must be "
+        "yours alone; correct one of them, or name a folder of yours in XDG_CACHE_HOME."
     )
 
 
 def private_temporary_folder() -> Path:
-    """Return this user's folder in the system's temporary folder, which may not exist yet."""
-    return Path(tempfile.gettempdir()) / f"audiostyle-{os.getuid()}"
+    """Return this user's folder in the system's temporary folder; made, and looked at.
+
+    Raises
+    ------
+    RunError
+        If it cannot be used.
+    """
+    folder = Path(tempfile.gettempdir()) / f"audiostyle-{os.geteuid()}"
+    if reason := _unfit(folder):
+        raise RunError(f"{folder} {reason}; remove it, or name another temporary folder in TMPDIR.")
+    return folder
+
+
+def use_private_numba_cache() -> None:
+    """Let numba, whose compiled functions are pickles, keep them in a folder of this user alone.
+
+    Raises
+    ------
+    InputError
+        If the user's ``NUMBA_CACHE_DIR`` can be written by others.
+    """
+    asked = os.environ.get("NUMBA_CACHE_DIR")
+    if not asked:
+        with contextlib.suppress(RunError):  # numba looks for a place itself, and not every command needs one
+            os.environ["NUMBA_CACHE_DIR"] = str(cache_folder("numba"))
+    elif reason := _unfit(Path(asked)):
+        raise InputError(f"NUMBA_CACHE_DIR, {asked}, {reason}; name another folder, or unset it.")
+
+
+def _candidates() -> Iterator[Path]:
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    # As the XDG specification has it, what is no absolute path is not followed.
+    yield Path(home if os.path.isabs(home) else os.path.expanduser("~/.cache")) / "audiostyle"
+    yield Path(tempfile.gettempdir()) / f"audiostyle-{os.geteuid()}"
+
+
+def _unfit(folder: Path) -> str:
+    """Make a folder for this user alone; return what is wrong with it, or nothing."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found, parent = folder.lstat(), folder.parent.stat()
+        if stat.S_ISLNK(found.st_mode):
+            return "is a link"
+        if not stat.S_ISDIR(found.st_mode):
+            return "is no folder"
+        if found.st_uid != os.geteuid():
+            return "belongs to another user"
+        if found.st_mode & 0o022:
+            return "can be written by others"
+        if parent.st_mode & 0o002 and not parent.st_mode & stat.S_ISVTX:
+            return "could be replaced by others, who can write to the folder it is in"
+        if found.st_mode & 0o077:
+            folder.chmod(0o700)  # made by an earlier version; what is in it may be open to the group
+    except OSError as error:
+        return f"cannot be made ({error.strerror})"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else "cannot be written"

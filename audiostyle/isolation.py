@@ -11,6 +11,7 @@ to execute code.
 """
 
 import contextlib
+import gc
 import os
 import pickle
 import resource
@@ -31,7 +32,7 @@ MOST_MEMORY = 2**31
 _BYTES_PER_SECOND = 1e7
 # Waiting (for a slow disk) may take this many times as long as computing.
 _PATIENCE = 6
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 _OUT_OF_MEMORY = 3
 
 
@@ -131,6 +132,8 @@ def _confine(seconds: int) -> None:
     # A terminal sends it to both; the parent then ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    # A collection would touch, and so copy, every object of the parent.
+    gc.disable()
     # Libraries that decode sound write what they think of a file to the terminal.
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
@@ -145,9 +148,8 @@ def _confine(seconds: int) -> None:
 
 def _limit(kind: int, value: int) -> None:
     """Lower a limit of this process to `value`, unless it is lower already."""
-    _, hard = resource.getrlimit(kind)
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(kind, (value, hard))
+    soft, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (value if soft == resource.RLIM_INFINITY else min(value, soft), hard))
 
 
 def _death(status: int, seconds: int) -> str | None:

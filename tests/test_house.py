@@ -17,7 +17,7 @@ MODULES = {
 }
 #: Rooms from the ground up: a room may import from its own level's other modules and from those before it.
 LEVELS: list[set[str]] = [
-    {"errors"},
+    {"errors", "version"},
     {"files", "isolation", "cache", "settings"},
     {"audio", "weights"},
     {"image", "network"},

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def test_the_version_is_said_once():
     project = (ROOT / "pyproject.toml").read_text()
-    assert 'version = { attr = "audiostyle.__version__" }' in project
+    assert 'version = { attr = "audiostyle.version.__version__" }' in project
     for name in ("Dockerfile", "compose.yaml"):
         said = set(re.findall(r'(?:version="|image: audiostyle:)(\d+\.\d+\.\d+)', (ROOT / name).read_text()))
         assert said == {audiostyle.__version__}, name

@@ -7,22 +7,18 @@ a file is found here and said in one sentence.
 import math
 import os
 import stat
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from audiostyle.audio.decoding import FULL_SCALE, decode
 from audiostyle.errors import InputError, RunError
 from audiostyle.files import replacing, shown
+from audiostyle.isolation import isolated
 from audiostyle.settings import Settings
 
 __all__ = ["bandpass", "load_clip", "to_int16", "write_wav"]
 
-_FULL_SCALE = 32768.0
-# Beyond these no converter and no file of sound goes; they bound what a header can make us do.
-_RATES = (1000, 768000)
 _LOUDEST = 1e30
-_BLOCK_VALUES = 1 << 18
 
 
 def load_clip(path: str | os.PathLike[str], settings: Settings, offset: float = 0.0) -> np.ndarray:
@@ -57,10 +53,8 @@ def load_clip(path: str | os.PathLike[str], settings: Settings, offset: float = 
     _check_file(path, name)
     if not (math.isfinite(offset) and offset >= 0):
         raise InputError(f"The offset into {name} is {offset!r}, but it must be a finite number of seconds, 0 or more.")
-    try:
-        samples, length = _read(path, name, settings, offset)
-    except OSError as error:
-        raise InputError(f"{name} cannot be read: {error.strerror or error}.") from None
+    mono, rate, skip, length = isolated(decode, path, name, settings, offset, files=[path])
+    samples = _convert(mono, rate, settings)[skip:]
     wanted = round(settings.duration * settings.sample_rate)
     if len(samples) < wanted:
         raise InputError(_too_short(name, settings, offset, length))
@@ -143,7 +137,7 @@ def to_int16(samples: np.ndarray, settings: Settings, level: float | None = None
         if level is None:
             raise ValueError("output_level='content' needs the level of the content clip.")
         scaled *= min(1.0, level / np.sqrt(np.mean(scaled**2)))
-    whole = np.trunc(scaled * _FULL_SCALE).astype(np.int32)
+    whole = np.trunc(scaled * FULL_SCALE).astype(np.int32)
     if settings.int16_peak == "clip":
         return np.minimum(whole, 32767).astype(np.int16)
     # Between integers numpy keeps the low bits on every machine; from a float, the result of 32768
@@ -198,109 +192,6 @@ def _check_file(path: str | os.PathLike[str], name: str) -> None:
         raise InputError(f"{name} is an empty file, but a sound file is expected.")
     if not os.access(path, os.R_OK):
         raise InputError(f"{name} may not be read by this user; change its permissions.")
-
-
-def _read(path: str | os.PathLike[str], name: str, settings: Settings, offset: float) -> tuple[np.ndarray, float]:
-    """Return mono samples from `offset` on at the settings' rate, and the file's length in seconds."""
-    import soundfile
-
-    try:
-        # Bytes, since soundfile cannot encode the surrogates of an undecodable file name.
-        with soundfile.SoundFile(os.fsencode(path)) as file:
-            rate, frames = file.samplerate, file.frames
-            _check_header(name, rate, frames)
-            start, count, skip = _stretch(rate, settings, offset)
-            if start >= frames:
-                return np.empty(0), frames / rate
-            file.seek(start)
-            mono = _gather(_blocks(file, count), 0, count)
-        reason = None
-    except (soundfile.SoundFileError, TypeError, ValueError) as error:  # TypeError: a name that ends in .raw
-        reason = getattr(error, "error_string", str(error))
-    if reason is not None:
-        return _read_otherwise(path, name, settings, offset, reason)
-    if not len(mono) and not start:
-        raise InputError(f"{name} holds no samples.")
-    length = (start + len(mono) if len(mono) < count else frames) / rate
-    return _convert(mono, rate, settings)[skip:], length
-
-
-def _read_otherwise(
-    path: str | os.PathLike[str], name: str, settings: Settings, offset: float, reason: str
-) -> tuple[np.ndarray, float]:
-    """As :func:`_read`, for what libsndfile does not know, by whatever decoder audioread finds."""
-    import audioread  # type: ignore[import-untyped]
-
-    try:
-        with audioread.audio_open(os.fspath(path)) as file:
-            rate, channels = file.samplerate, file.channels
-            _check_header(name, rate, 1)
-            start, count, skip = _stretch(rate, settings, offset)
-            blocks = (np.frombuffer(data, "<i2").reshape(-1, channels) / _FULL_SCALE for data in file)
-            mono = _gather(blocks, start, count)
-            length = (start + len(mono)) / rate if len(mono) < count else file.duration
-    except InputError:
-        raise
-    except Exception:  # each of its decoders has its own errors; none of them is the user's to read
-        if "does not exist" in reason:  # libsndfile's word for an MP3 without a good frame
-            reason = "Its data are damaged"
-        raise InputError(
-            f"{name} is not a sound file that can be read ({reason.rstrip('.')}); convert it to WAV, FLAC, OGG or MP3."
-        ) from None
-    return _convert(mono, rate, settings)[skip:], length
-
-
-def _check_header(name: str, rate: int, frames: int) -> None:
-    """Raise InputError if a header's numbers cannot be those of a sound."""
-    if not _RATES[0] <= rate <= _RATES[1]:
-        raise InputError(
-            f"{name} says it has {rate} samples per second, but {_RATES[0]} to {_RATES[1]} are expected; convert it."
-        )
-    if frames <= 0:
-        raise InputError(f"{name} holds no samples.")
-
-
-def _stretch(rate: int, settings: Settings, offset: float) -> tuple[int, int, int]:
-    """Return the first input frame to read, how many, and the converted samples to skip.
-
-    With another sample rate, reading begins a little early, for the converter's filter, and where an
-    input frame and an output sample coincide, so that a stretch is a stretch of the whole converted file.
-    """
-    first = round(offset * settings.sample_rate)
-    wanted = round(settings.duration * settings.sample_rate)
-    if rate == settings.sample_rate:
-        return first, wanted, 0
-    common = math.gcd(rate, settings.sample_rate)
-    step_in, step_out = rate // common, settings.sample_rate // common
-    margin = 4096 * max(1.0, rate / settings.sample_rate)
-    block = max(0, first // step_out - math.ceil(margin / step_in))
-    last = math.ceil((first + wanted) * rate / settings.sample_rate + margin)
-    return block * step_in, last - block * step_in, first - block * step_out
-
-
-def _blocks(file: Any, count: int) -> Iterator[np.ndarray]:
-    """Yield the next `count` frames of a SoundFile, or as many as are really there, in small blocks."""
-    size = max(1, _BLOCK_VALUES // file.channels)
-    while count > 0:
-        block = file.read(min(size, count), dtype="float64", always_2d=True)
-        if not len(block):
-            return
-        count -= len(block)
-        yield block
-
-
-def _gather(blocks: Iterator[np.ndarray], skip: int, count: int) -> np.ndarray:
-    """Skip frames, then average the channels of `count` frames, or of as many as there are."""
-    parts = [np.empty(0)]
-    for block in blocks:
-        skipped = min(skip, len(block))
-        skip -= skipped
-        block = block[skipped : skipped + count]
-        count -= len(block)
-        parts.append(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1))
-        if not count:
-            break
-    return np.concatenate(parts)
 
 
 def _convert(mono: np.ndarray, rate: int, settings: Settings) -> np.ndarray:

@@ -5,7 +5,6 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from audiostyle import __version__
 from audiostyle.command.interrupt import graceful_signals
 from audiostyle.command.options import Parser
 from audiostyle.command.surroundings import check_surroundings
@@ -13,6 +12,7 @@ from audiostyle.command.terminal import open_streams, silence, tell
 from audiostyle.errors import AudioStyleError
 from audiostyle.files import reason
 from audiostyle.network.blas import choose_blas_kernels
+from audiostyle.version import __version__
 
 __all__ = ["main"]
 
@@ -59,6 +59,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         silence(sys.stdout)
         tell(f"audiostyle: The output could not be written: {reason(error)}.", stream=sys.stderr)
         return 1
+    except Exception as error:
+        sentence = _trouble_of_the_cache(error)
+        if not sentence:
+            raise
+        print(f"audiostyle: {sentence}", file=sys.stderr)
+        return 1
+
+
+def _trouble_of_the_cache(error: Exception) -> str:
+    """Return what to say of an error that Theano or a compiler raises where their folder is full or gone."""
+    if "theano" not in sys.modules and not isinstance(error, OSError):
+        return ""
+    from audiostyle.network.start import compile_folder
+    from audiostyle.network.theano_cache import disk_trouble
+
+    try:
+        return disk_trouble(error, compile_folder())
+    except AudioStyleError as trouble:
+        return str(trouble)
 
 
 def _run(arguments: Sequence[str] | None) -> int:

@@ -30,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
         help="the paper's four experiments, its figures, and a report with numbers",
         description="Run the paper's four experiments (3a spectrogram, 3b mel, 3c with row autocorrelation, 3d with "
         "row and column autocorrelation), draw its Figures 1 to 4, measure everything, and write results.json and the "
-        "page report.html. What is finished in FOLDER is not run again, what was interrupted is gone on with.",
+        "page report.html. What is finished in FOLDER is not run again, what was interrupted is resumed.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=textwrap.dedent(
             """\

@@ -8,6 +8,7 @@ import resource
 import sys
 import threading
 
+from audiostyle.cache import use_private_numba_cache
 from audiostyle.errors import InputError, RunError
 
 __all__ = ["check_surroundings"]
@@ -37,6 +38,7 @@ def check_surroundings() -> None:
     _check_python()
     _check_threads_asked_for()
     _check_limits()
+    use_private_numba_cache()
 
 
 def _check_python() -> None:

@@ -11,10 +11,9 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from audiostyle.cache import cache_folder
 from audiostyle.errors import AudioStyleError
 from audiostyle.network.gpu.device import Finding
-from audiostyle.network.start import user_flag
+from audiostyle.network.start import compile_folder
 
 __all__ = ["software_findings"]
 
@@ -86,9 +85,8 @@ def _header() -> Finding:
 
 
 def _cache() -> Finding:
-    chosen = user_flag("base_compiledir")
     try:
-        folder = Path(chosen) if chosen else cache_folder() / "theano"
+        folder = compile_folder()
     except AudioStyleError as error:
         text, _, remedy = str(error).rstrip(".").partition("; ")
         return Finding("compile cache", "problem", text, remedy)

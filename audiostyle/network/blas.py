@@ -70,9 +70,6 @@ def _without_spaces(folder: Path) -> Path:
     base = cache_folder()
     if " " in str(base):
         base = private_temporary_folder()
-        base.mkdir(mode=0o700, exist_ok=True)
-        if base.stat().st_uid != os.getuid():
-            raise RunError(f"{base} belongs to another user; remove it, or name another folder in TMPDIR.")
     link = base / ("libraries-" + hashlib.sha256(os.fsencode(folder)).hexdigest()[:16])
     if not link.is_symlink() or Path(os.readlink(link)) != folder:
         beside = link.with_name(f"{link.name}.{os.getpid()}")

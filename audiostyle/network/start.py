@@ -27,8 +27,9 @@ from audiostyle.network.compat.c_names import compiler_flags
 from audiostyle.network.compat.lasagne_names import put_back_lasagne_names
 from audiostyle.network.compat.numpy_names import put_back_numpy_names
 from audiostyle.network.gpu.device import check_device, resolve_device
+from audiostyle.network.theano_cache import LockReporter, drop_damaged_modules, leave_quietly, require_room
 
-__all__ = ["Backend", "check_compiler", "start_theano", "thread_count", "user_flag"]
+__all__ = ["Backend", "check_compiler", "compile_folder", "start_theano", "thread_count", "user_flag"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,8 +89,11 @@ def start_theano(device: str = "cpu", threads: int = 0) -> Backend:
         check_device(device)
         check_compiler()
         put_back_numpy_names()
+        require_room(compile_folder())
+        drop_damaged_modules(compile_folder())
         with _environment("THEANO_FLAGS", _flags(device)):
             _import_theano(device)
+        leave_quietly()
     put_back_lasagne_names()
     import theano
 
@@ -114,11 +118,17 @@ def thread_count(threads: int) -> int:
     return threads or (int(asked) if asked.isdecimal() else 0) or len(os.sched_getaffinity(0))
 
 
+def compile_folder() -> Path:
+    """Return the folder of compiled functions: the user's, or one of the user alone."""
+    asked = user_flag("base_compiledir")
+    return Path(os.path.expanduser(asked)) if asked else cache_folder("theano")
+
+
 def _flags(device: str) -> str:
     """Return ``THEANO_FLAGS``: ours first, so that the user's own, which follow, win."""
     theirs = _user_flags()
     ours = {
-        "base_compiledir": str(cache_folder() / "theano"),
+        "base_compiledir": str(compile_folder()),
         "dnn.enabled": "False",  # Theano 1.0.5 knows cuDNN 5 to 7 only, which no registry has any more
         "gpuarray.preallocate": "0",  # keep freed blocks for the next operation, take none in advance
         "openmp": "False",  # Theano's own loops; BLAS and oneDNN thread by themselves
@@ -177,9 +187,9 @@ def _import_theano(device: str) -> None:
     # "We did not find a dynamic library ..." is wrong for a -l:name flag, and the numpy that is
     # pinned warns about its own distutils: neither is for the user.
     logging.getLogger("theano.tensor.blas").setLevel(logging.ERROR)
+    LockReporter.listen()
     # That another process has tidied the compile cache is not, either: what is missing is made again.
     logging.getLogger("theano.gof.cmodule").setLevel(logging.ERROR)
-    logging.getLogger("theano.gof.compilelock").setLevel(logging.ERROR)
     with warnings.catch_warnings(), _caught_errors("theano.gpuarray") as errors:
         warnings.simplefilter("ignore")
         try:

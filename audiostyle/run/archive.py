@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-import audiostyle
 from audiostyle.errors import InputError, RunError
 from audiostyle.files import AnyPath
 from audiostyle.optimise import Evaluation, Round
@@ -23,6 +22,7 @@ from audiostyle.run.archived_run import RECORD, STATE, ArchivedRun, read_archive
 from audiostyle.run.folder import RUN_FILES, RunFolder, round_file
 from audiostyle.run.resume_check import check_same, resumed_description
 from audiostyle.run.table_file import Table, TableFile, table, write_tables
+from audiostyle.version import __version__
 
 __all__ = ["ARCHIVE_NAME", "Archive", "largest_size"]
 
@@ -206,7 +206,7 @@ class Archive:
 
     @property
     def _attributes(self) -> dict[str, str]:
-        return {"creator": f"AudioStyle {audiostyle.__version__}", "run": self._run_id}
+        return {"creator": f"AudioStyle {__version__}", "run": self._run_id}
 
 
 def largest_size(image: np.ndarray, rounds: int, max_evaluations: int, n_parts: int, state: int = 0) -> int:

@@ -7,15 +7,15 @@ import os
 import platform
 from typing import TYPE_CHECKING, Any
 
-import audiostyle
 from audiostyle.files import sha256_of_file
 from audiostyle.run.request import Request
+from audiostyle.version import __version__
 
 if TYPE_CHECKING:
     from audiostyle.network.start import Backend
     from audiostyle.weights.load import Weights
 
-__all__ = ["describe_machine", "describe_run", "describe_versions", "fault_of_description"]
+__all__ = ["describe_machine", "describe_run", "describe_versions", "fault_of_description", "misfit"]
 
 _PACKAGES = ("numpy", "scipy", "Theano", "Lasagne", "librosa", "soundfile", "h5py", "matplotlib")
 # The shape of a description: names, and the types of what they name.
@@ -90,10 +90,10 @@ def fault_of_description(value: Any) -> str | None:
     Names and types are checked, that paths are such as a system can have, and that what is free in it is flat:
     numbers, texts, and lists of these.  Which settings there are is for the settings to check.
     """
-    if fault := _misfit(value, _DESCRIPTION, "the description"):
+    if fault := misfit(value, _DESCRIPTION, "the description"):
         return fault
     inputs = value["inputs"]
-    if "start" in inputs and (fault := _misfit(inputs["start"], _CLIP, "start")):
+    if "start" in inputs and (fault := misfit(inputs["start"], _CLIP, "start")):
         return fault
     files = [inputs[role] for role in ("content", "style", "start") if role in inputs]
     for path in [one["path"] for one in (*files, value["weights"])]:
@@ -114,7 +114,7 @@ def fault_of_description(value: Any) -> str | None:
 
 def describe_versions() -> dict[str, str]:
     """Return the versions of Python, of this package and of those it stands on, none of them imported."""
-    versions = {"audiostyle": audiostyle.__version__, "python": platform.python_version()}
+    versions = {"audiostyle": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         try:
             versions[package.lower()] = importlib.metadata.version(package)
@@ -132,12 +132,12 @@ def describe_machine() -> dict[str, Any]:
     return {"platform": platform.platform(), "cpu": processor, "cores": len(os.sched_getaffinity(0))}
 
 
-def _misfit(value: Any, shape: Any, name: str) -> str | None:
+def misfit(value: Any, shape: Any, name: str) -> str | None:
     """Compare a value with a type, or a dictionary of them, and say where it first differs."""
     if isinstance(shape, dict):
         if not isinstance(value, dict):
             return f"{name} is no dictionary"
-        return next(filter(None, (_misfit(value.get(key), inner, key) for key, inner in shape.items())), None)
+        return next(filter(None, (misfit(value.get(key), inner, key) for key, inner in shape.items())), None)
     # To Python, True is a whole number.
     fits = isinstance(value, shape) and (shape is not int or not isinstance(value, bool))
     return None if fits else f"{name} is missing or of another kind"
@@ -148,6 +148,6 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _describe_file(path: str | os.PathLike[str]) -> dict[str, str]:
-    # Absolute, so that a run can be gone on with from another working folder.
+    # Absolute, so that a run can be resumed from another working folder.
     whole = os.path.abspath(os.fspath(path))
     return {"path": whole, "name": os.path.basename(whole), "sha256": sha256_of_file(path)}

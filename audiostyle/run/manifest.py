@@ -5,13 +5,17 @@ import dataclasses
 import datetime
 import json
 import math
+import os
 import resource
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from audiostyle.audio.stuck_rows import Buzz
+from audiostyle.errors import InputError
+from audiostyle.files import AnyPath, read_bytes, shown
 from audiostyle.optimise import Evaluation, Round
+from audiostyle.run.description import misfit
 from audiostyle.run.folder import RunFolder
 
 __all__ = [
@@ -19,6 +23,7 @@ __all__ = [
     "MANIFEST_SCHEMA",
     "Stopwatch",
     "peak_memory",
+    "read_manifest",
     "write_manifest",
 ]
 
@@ -27,6 +32,21 @@ MANIFEST_NAME = "run.json"
 MANIFEST_SCHEMA = 1
 # Of a round, what only the archive keeps.
 _ARRAYS = ("image", "state")
+# The shape of what a reader needs; a number that JSON lacks is a text.
+_NOTHING = type(None)
+_MANIFEST: dict[str, Any] = {
+    "schema": int,
+    "state": str,
+    "started": str,
+    "ended": str,
+    "evaluations": int,
+    "first_loss": (dict, _NOTHING),
+    "last_loss": (dict, _NOTHING),
+    "seconds_per_evaluation": (int, float, _NOTHING),
+    "peak_memory_bytes": int,
+}
+# Bytes of the file, and of any number in it: a whole number may be too large for a float.
+_LARGEST_MANIFEST, _LARGEST_NUMBER = 2**26, 1e300
 
 
 class Stopwatch:
@@ -123,6 +143,33 @@ def write_manifest(
     }
     text = json.dumps(_plain(content), indent=2, allow_nan=False) + "\n"
     folder.write_bytes(MANIFEST_NAME, text.encode("ascii"))
+
+
+def read_manifest(folder: AnyPath) -> dict[str, Any]:
+    """Read ``run.json``, which anybody may have written.
+
+    Raises
+    ------
+    InputError
+        If it is missing, is not JSON, or lacks what :func:`write_manifest` writes; and if it is of a finished run
+        and its losses are not finite numbers.
+    """
+    path = os.path.join(os.fsdecode(folder), MANIFEST_NAME)
+    content: Any = None
+    with contextlib.suppress(ValueError, RecursionError):
+        content = json.loads(read_bytes(path, _LARGEST_MANIFEST))
+    fault = misfit(content, _MANIFEST, "its contents")
+    if fault is None and content["state"] == "finished":
+        losses = [*(content["first_loss"] or {}).values(), *(content["last_loss"] or {}).values()]
+        numbers = [*losses, content["seconds_per_evaluation"] or 0, content["evaluations"]]
+        if not all(isinstance(one, (int, float)) and abs(one) < _LARGEST_NUMBER for one in numbers):
+            fault = "a loss or a time is not a finite number"
+    if fault is not None:
+        raise InputError(
+            f"The record {shown(path)} of a run cannot be read: {fault}; remove it, and resume the run, which writes "
+            "it again."
+        )
+    return content
 
 
 def peak_memory() -> int:

@@ -1,10 +1,9 @@
 """Whether an archived run and the one asked for are the same, bit for bit.
 
 A round starts from what the archive keeps: an image (T16), and with ``restart="continue"`` what L-BFGS
-remembers.  So a run that is gone on with gives the very numbers of one that never stopped, as long as
-clips, weights, settings and the arithmetic are the same.  What cannot change a number, such as a file's
-name, may differ; versions of libraries and the machine may change the last bits and are reported, not
-refused.
+remembers.  So a run that is resumed gives the very numbers of one that never stopped, as long as clips,
+weights, settings and the arithmetic are the same.  What cannot change a number, such as a file's name,
+may differ; versions of libraries and the machine may change the last bits and are reported, not refused.
 """
 
 import json
@@ -59,7 +58,7 @@ def check_same(archived: "ArchivedRun", description: dict[str, Any]) -> None:
         differences.append(f"iterations {_asked(was)} ({_asked(now)} are fewer; more are allowed)")
     if differences:
         raise InputError(
-            f"The run in {shown(archived.path.parent)} cannot be gone on with, because it was made with "
+            f"The run in {shown(archived.path.parent)} cannot be resumed like that, because it was made with "
             f"{'; '.join(differences)}; give what it was made with, or start a new run in another folder."
         )
 
@@ -85,9 +84,9 @@ def changed_circumstances(archived: "ArchivedRun", description: dict[str, Any]) 
 
 
 def resumed_description(archived: "ArchivedRun", description: dict[str, Any]) -> dict[str, Any]:
-    """Return the description of a run that is gone on with: the first one's, with the new iterations.
+    """Return the description of a run that is resumed: the first one's, with the new iterations.
 
-    Under ``resumed`` it lists, for each time, the round after which it was gone on with and the
+    Under ``resumed`` it lists, for each time, the round after which it was resumed and the
     versions and machine of that time.
     """
     merged, new = dict(archived.description), _plain(description)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from audiostyle import __version__
 from audiostyle.errors import InputError, RunError
 from audiostyle.files import shown
+from audiostyle.version import __version__
 from audiostyle.weights.layers import CONV_LAYERS
 from audiostyle.weights.load import Inspection
 from audiostyle.weights.normalise import measure_mean_activations, normalise

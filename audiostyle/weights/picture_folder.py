@@ -1,7 +1,7 @@
 """A folder of the user's pictures as network inputs, for measuring mean activations on them."""
 
 import hashlib
-import os
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,10 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from audiostyle.errors import InputError
+from audiostyle.files import open_regular, sha256_of_file, shown
+from audiostyle.isolation import in_words
 from audiostyle.weights.probes import CHANNEL_MEANS
 
 __all__ = ["find_pictures", "pictures_sha256", "read_pictures"]
 
+# Pillow would open any form whatever the suffix, and start Ghostscript on a stranger's PostScript.
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm")
 # As ImageNet pictures are shown to the network: the shorter side to 256, the middle 224 x 224.
 _SHORTER_SIDE, _SIZE = 256, 224
@@ -27,18 +31,18 @@ def find_pictures(folder: Path) -> list[Path]:
         If there are none.
     """
     if not folder.is_dir():
-        raise InputError(f"The pictures are looked for in {os.fspath(folder)!r}, but that is no folder; give one.")
+        raise InputError(f"The pictures are looked for in {shown(folder)}, but that is no folder; give one.")
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
     if not paths:
         raise InputError(
-            f"The folder {os.fspath(folder)!r} has no pictures ({', '.join(_SUFFIXES)}); give a folder of photographs."
+            f"The folder {shown(folder)} has no pictures ({', '.join(_SUFFIXES)}); give a folder of photographs."
         )
     return paths
 
 
 def pictures_sha256(paths: Sequence[Path]) -> str:
     """Return a hash of the set of pictures, whatever their names and order."""
-    return hashlib.sha256("".join(sorted(_file_sha256(path) for path in paths)).encode()).hexdigest()
+    return hashlib.sha256("".join(sorted(sha256_of_file(path) for path in paths)).encode()).hexdigest()
 
 
 def read_pictures(paths: Sequence[Path]) -> Iterator[npt.NDArray[np.float32]]:
@@ -47,32 +51,28 @@ def read_pictures(paths: Sequence[Path]) -> Iterator[npt.NDArray[np.float32]]:
     Raises
     ------
     InputError
-        If a file is no readable picture.
+        If a file is no readable picture, or has far more pixels than photographs have.
     """
-    from PIL import Image, UnidentifiedImageError
-
     means = np.array(CHANNEL_MEANS, dtype=np.float32)
     for path in paths:
         try:
-            with Image.open(path) as picture:
-                side = min(picture.size) * _SIZE / _SHORTER_SIDE
-                left, top = ((length - side) / 2 for length in picture.size)
-                colours = picture.convert("RGB").resize(
-                    (_SIZE, _SIZE), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side)
-                )
-        except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            raise InputError(
-                f"The picture {os.fspath(path)!r} cannot be read ({error}); remove it from the folder."
-            ) from None
-        values = np.asarray(colours, dtype=np.float32)[:, :, ::-1] - means
-        yield np.ascontiguousarray(values.transpose(2, 0, 1))
+            colours = _middle(path)
+        except Exception as error:  # each of Pillow's readers has its own kinds
+            raise InputError(f"The picture {shown(path)} cannot be read ({in_words(error)}); remove it.") from error
+        yield np.ascontiguousarray((colours[:, :, ::-1] - means).transpose(2, 0, 1))
 
 
-def _file_sha256(path: Path) -> str:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(
-            f"The picture {os.fspath(path)!r} cannot be read ({error.strerror}); remove it from the folder."
-        ) from None
+def _middle(path: Path) -> npt.NDArray[np.float32]:
+    """Return the middle of a picture, ``(224, 224, 3)``: red, green, blue, 0 to 255."""
+    from PIL import Image
+
+    with warnings.catch_warnings(), open_regular(path) as stream:
+        # Beyond 89 million pixels, twice those of a large camera.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        picture = Image.open(stream, formats=_FORMATS)
+        side = min(picture.size) * _SIZE / _SHORTER_SIDE
+        left, top = ((length - side) / 2 for length in picture.size)
+        colours = picture.convert("RGB").resize(
+            (_SIZE, _SIZE), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side)
+        )
+    return np.asarray(colours, dtype=np.float32)

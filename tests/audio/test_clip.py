@@ -174,17 +174,17 @@ def test_only_the_needed_part_of_a_long_file_is_read(tmp_path: Path, monkeypatch
         file.seek(44 + 2 * 7200 * 22050)
         file.write((tones(22050, 1.0) * 32767).astype("<i2").tobytes())
         file.truncate(44 + 2 * frames)
-    read: list[int] = []
     original = soundfile.SoundFile.read
 
     def counted(self: soundfile.SoundFile, size: int, **kwargs: object) -> np.ndarray:
         block = original(self, size, **kwargs)
-        read.append(len(block))
+        with (tmp_path / "read").open("a") as note:  # by the process that decodes
+            note.write(f"{len(block)}\n")
         return block
 
     monkeypatch.setattr(soundfile.SoundFile, "read", counted)
     np.testing.assert_allclose(load_clip(path, SHORT, offset=7200), tones(22050, 0.5), atol=1e-4)
-    assert sum(read) < 2 * (1 << 18)
+    assert 11025 <= sum(map(int, (tmp_path / "read").read_text().split())) < 2 * (1 << 18)
 
 
 def test_file_that_only_audioread_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +273,7 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RunError, match=r"cannot be written to .*No space left"):
+    with pytest.raises(RunError, match=r"could not be written to .*the disk is full"):
         write_wav(tmp_path / "a.wav", tones(22050, 0.1), Settings())
     assert os.listdir(tmp_path) == ["a.wav"]
     assert (tmp_path / "a.wav").read_bytes() == b"old"
@@ -296,6 +296,6 @@ def test_places_that_cannot_be_written(tmp_path: Path, name: str, message: str) 
 
 
 def test_name_that_is_too_long_to_write(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="cannot be written"):
+    with pytest.raises(InputError, match=r"cannot be written to .*the name is too long"):
         write_wav(tmp_path / ("a" * 300), tones(22050, 0.1), Settings())
     assert os.listdir(tmp_path) == []

@@ -1,6 +1,9 @@
 """Compiling the kernels: once, into any folder, or a reason why not."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from audiostyle.network.onednn import available, build
 from audiostyle.network.onednn.build import Unavailable, build_kernels
 from audiostyle.network.onednn.library import Library
 
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(not available()[0], reason=available()[1])
 
 
@@ -66,3 +70,18 @@ def test_threads_spin_only_if_the_user_says_so(monkeypatch):
     monkeypatch.setenv("GOMP_SPINCOUNT", "100")
     with build._patient_threads():
         assert "OMP_WAIT_POLICY" not in os.environ
+
+
+def test_a_damaged_library_is_made_again(monkeypatch, tmp_path):
+    fresh(monkeypatch, tmp_path)
+    (library,) = (tmp_path / "audiostyle" / "onednn").iterdir()
+    whole = library.read_bytes()
+    library.unlink()  # this process has it open
+    for damaged in (whole[: len(whole) // 2], b""):
+        library.write_bytes(damaged)
+        # In a process of its own, because half a library ends it.
+        program = "from audiostyle.network.onednn.build import build_kernels; build_kernels()"
+        environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+        subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True)
+        assert len(library.read_bytes()) == len(whole)
+        library.unlink()

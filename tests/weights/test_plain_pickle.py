@@ -258,18 +258,19 @@ def bomb(name):
         ("tuple nested as deep as possible", None),
         ("memo at the highest place", "GiB of memory"),
         ("a gigabyte that is not there", "GiB of memory"),
-        ("the same text encoded again and again", "GiB of memory|takes longer"),
+        ("the same text encoded again and again", "GiB of memory"),
     ],
 )
 def test_a_bomb_does_not_go_off(name, expected):
     def read():
         unpickle(bomb(name))
 
+    seconds = 1 if name == "tuple as a key" else 10
     if expected is None:
-        isolated(read, files=["it"], seconds=1)
+        isolated(read, files=["it"], seconds=seconds)
         return
     with pytest.raises(InputError, match=expected):
-        isolated(read, files=["it"], seconds=1)
+        isolated(read, files=["it"], seconds=seconds)
 
 
 def test_what_torch_writes_becomes_a_description():

@@ -13,6 +13,7 @@ import pytest
 from golden_weights import golden_weights, imagenet_weights
 from PIL import Image
 
+from audiostyle.errors import InputError
 from audiostyle.weights import places
 from audiostyle.weights.load import inspect_weights
 from audiostyle.weights.parameters import arrays_sha256
@@ -121,6 +122,30 @@ class TestPictures:
         sentence = fails("normalize", tmp_path / "golden.npz", "--pictures", tmp_path / "empty", *output)
         assert "a.png" in sentence
         assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize("case", ["postscript", "pdf", "bomb", "cut", "damaged BLP", "damaged DDS", "a pipe"])
+    def test_what_is_no_photograph_is_a_sentence(self, case, tmp_path, monkeypatch, recwarn):
+        # Whatever is started finds this program first.
+        program = tmp_path / "gs"
+        program.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        path = tmp_path / "photo.jpg"
+        if case == "bomb":
+            Image.new("L", (13300, 13300)).save(path, "PNG")
+        elif case == "cut":
+            Image.new("RGB", (300, 300)).save(path, "PNG")
+            os.truncate(path, 100)
+        elif case == "a pipe":
+            os.mkfifo(path)
+        else:
+            start = {"postscript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "pdf": b"%PDF-1.4\n"}
+            path.write_bytes(start.get(case, {"damaged BLP": b"BLP2", "damaged DDS": b"DDS "}.get(case)) + b"\1" * 999)
+        with pytest.raises(InputError, match=r"photo\.jpg' cannot be read \(.*\); remove it") as caught:
+            list(read_pictures([path]))
+        assert str(caught.value).isprintable()
+        assert not (tmp_path / "started").exists()
+        assert not recwarn.list
 
 
 def test_random_is_what_the_word_gives(succeeds, random_arrays, tmp_path):

@@ -1,7 +1,8 @@
 """Compiles the kernels against oneDNN, once, and loads them.
 
 The compiled file lies in the cache folder under a hash of its source, oneDNN's version and the flags,
-written beside and then renamed, so that any number of processes may start at once.
+written beside and then renamed, so that any number of processes may start at once.  It ends with its own
+checksum, because half a library ends the process (SIGBUS).
 """
 
 import contextlib
@@ -25,6 +26,7 @@ _INSTRUCTION_SETS = {
     16: ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"),
     8: ("-mavx2", "-mfma"),
 }
+_CHECKSUM_SIZE = hashlib.sha256().digest_size
 _REQUIRED = {16: {"avx512f", "avx512bw", "avx512vl", "avx512dq", "fma"}, 8: {"avx2", "fma"}}
 
 
@@ -124,20 +126,37 @@ def _compile(flags: list[str], headers: Path, onednn: Path, version: str) -> Pat
     sources = sorted(_KERNELS.glob("*.cpp"))
     texts = [path.read_bytes() for path in (*sources, *sorted(_KERNELS.glob("*.h")))]
     name = hashlib.sha256(repr((texts, version, flags)).encode()).hexdigest()[:24]
-    folder = cache_folder() / "onednn"
+    folder = cache_folder("onednn")
     target = folder / f"kernels-{name}.so"
-    if target.is_file():
+    if _is_whole(target):
         return target
-    folder.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f"{target.name}.{os.getpid()}")
     try:
         command = ["g++", *flags, f"-I{headers}", *map(str, sources), str(onednn), "-o", str(beside)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise Unavailable(f"g++ failed: {(done.stderr.strip() or 'no message').splitlines()[0]}")
+        _seal(beside)
         os.replace(beside, target)
     except OSError as error:
         raise Unavailable(f"g++ cannot be run ({error})") from None
     finally:
         beside.unlink(missing_ok=True)
     return target
+
+
+def _seal(library: Path) -> None:
+    """Append a library's checksum, and let no power cut leave less than all of it."""
+    with library.open("r+b") as file:
+        file.write(hashlib.sha256(file.read()).digest())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _is_whole(library: Path) -> bool:
+    """Tell whether a library is there and ends with its checksum."""
+    try:
+        data = library.read_bytes()
+    except OSError:
+        return False
+    return data[-_CHECKSUM_SIZE:] == hashlib.sha256(data[:-_CHECKSUM_SIZE]).digest()

@@ -1,7 +1,7 @@
 """Objective measures of a transfer, in the shape of mir_eval: validate, metrics, evaluate.
 
 The modules each hold one question: :mod:`autocorrelation` (the paper's Figure 4), :mod:`rhythm`,
-:mod:`timbre`, :mod:`harmony`, :mod:`overlap` (bright areas), :mod:`spectral`, :mod:`copying`,
+:mod:`onsets`, :mod:`timbre`, :mod:`harmony`, :mod:`overlap` (bright areas), :mod:`spectral`, :mod:`copying`,
 :mod:`buzz`.  ``docs/metrics.md`` has the table of all numbers.
 """
 

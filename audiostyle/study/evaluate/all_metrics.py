@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from audiostyle.study.evaluate import buzz, copying, figure4, harmony, overlap, rhythm, spectral, timbre
+from audiostyle.study.evaluate import buzz, copying, figure4, harmony, onsets, overlap, rhythm, spectral, timbre
 from audiostyle.study.evaluate.sounds import Sound, cut
 
 __all__ = ["MODULES", "evaluate", "evaluate_by_module"]
@@ -12,6 +12,7 @@ MODULES = OrderedDict(
     [
         ("autocorrelation (the paper's Figure 4)", figure4),
         ("rhythm", rhythm),
+        ("onsets and beats", onsets),
         ("timbre", timbre),
         ("harmony", harmony),
         ("overlap of the mel images", overlap),

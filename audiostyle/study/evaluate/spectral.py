@@ -12,8 +12,10 @@ Metrics
   Marafioti et al. 2021 (arXiv 2106.05148)
 * :func:`log_spectral_distance` -- as in Cifka et al. 2021 (arXiv 2102.05749): dB, on mel images,
   levels made equal
+* :func:`ss_vq_vae_distance` -- the same name in that paper's code, where it is another number: samples at
+  16 kHz and equal power, 128 mel bands, the root over time in each band, their mean
 
-Both are the floor that the audio path itself sets when they are taken of the content after inversion.
+The first two are the floor that the audio path itself sets when they are taken of the content after inversion.
 """
 
 from collections import OrderedDict
@@ -24,9 +26,19 @@ from audiostyle.study.evaluate.overlap import MOST_LAG, best_lag
 from audiostyle.study.evaluate.similarity import aligned
 from audiostyle.study.evaluate.sounds import Sound
 
-__all__ = ["evaluate", "log_spectral_distance", "magnitudes", "spectral_convergence", "validate"]
+__all__ = [
+    "evaluate",
+    "log_spectral_distance",
+    "magnitudes",
+    "spectral_convergence",
+    "ss_vq_vae_distance",
+    "ss_vq_vae_spectrogram",
+    "validate",
+]
 
 _N_FFT = 2048
+# The sample rate of Cifka et al. 2021.
+_SS_VQ_VAE_RATE = 16000
 
 
 def validate(values: np.ndarray, reference: np.ndarray) -> None:
@@ -74,6 +86,25 @@ def log_spectral_distance(mel: np.ndarray, reference: np.ndarray) -> float:
     return float(np.sqrt(np.mean((difference - difference.mean()) ** 2, axis=0)).mean())
 
 
+def ss_vq_vae_spectrogram(sound: Sound) -> np.ndarray:
+    """Mel spectrogram ``(128, n_frames)`` in dB as Cifka et al. 2021 evaluate it: librosa's defaults at 16 kHz.
+
+    The samples are brought to the power 1 first; values more than 80 dB below the loudest are raised.
+    """
+    import librosa
+
+    samples = librosa.resample(sound.samples, orig_sr=sound.sample_rate, target_sr=_SS_VQ_VAE_RATE)
+    power = float(np.mean(samples**2))
+    samples = samples / np.sqrt(power) if power > 0 else samples
+    return librosa.power_to_db(librosa.feature.melspectrogram(y=samples, sr=_SS_VQ_VAE_RATE)).astype(np.float64)
+
+
+def ss_vq_vae_distance(mel: np.ndarray, reference: np.ndarray) -> float:
+    """Mean over bands of the root mean square difference over time, in dB [0 ..] (their ``lsd``)."""
+    validate(mel, reference)
+    return float(np.sqrt(np.mean((mel - reference) ** 2, axis=1)).mean())
+
+
 def evaluate(output: Sound, content: Sound, style: Sound) -> "OrderedDict[str, float]":
     """Return every number of this module for one output; each at the lag at which the mel images match best."""
     scores: OrderedDict[str, float] = OrderedDict()
@@ -84,4 +115,8 @@ def evaluate(output: Sound, content: Sound, style: Sound) -> "OrderedDict[str, f
         scores[f"spectral_convergence_{name}"] = spectral_convergence(mine, theirs)
         mine, theirs = aligned(output.mel, sound.mel, lag, MOST_LAG)
         scores[f"log_spectral_distance_{name}_db"] = log_spectral_distance(mine, theirs)
+    # Not at the best lag, as theirs is not.
+    mine = ss_vq_vae_spectrogram(output)
+    for name, sound in (("content", content), ("style", style)):
+        scores[f"ss_vq_vae_lsd_{name}_db"] = ss_vq_vae_distance(mine, ss_vq_vae_spectrogram(sound))
     return scores

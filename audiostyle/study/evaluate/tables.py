@@ -6,8 +6,8 @@ import json
 import math
 from typing import Any
 
-from audiostyle import __version__
 from audiostyle.study.evaluate.measured_files import Measurements, Row
+from audiostyle.version import __version__
 
 __all__ = ["SCHEMA", "as_csv", "as_document", "as_json", "as_table"]
 

@@ -10,11 +10,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from audiostyle import __version__
 from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.study.evaluate.measured_files import Measurements, Row
 from audiostyle.study.evaluate.tables import SCHEMA as METRICS_SCHEMA
 from audiostyle.study.reproduce.experiments import EXPERIMENTS
+from audiostyle.version import __version__
 
 __all__ = ["SCHEMA", "as_document", "as_json"]
 

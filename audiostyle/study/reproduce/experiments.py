@@ -4,18 +4,16 @@ Each has a folder of its own, which is that of an ordinary run; what is finished
 """
 
 import dataclasses
-import json
 import os
 from collections.abc import Callable
 from typing import Any
 
 from audiostyle.api import make_objective
-from audiostyle.errors import InputError
-from audiostyle.files import sha256_of_file, shown
+from audiostyle.files import sha256_of_file
 from audiostyle.run.archive import ARCHIVE_NAME, Archive
 from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.job import run_transfer
-from audiostyle.run.manifest import MANIFEST_NAME
+from audiostyle.run.manifest import MANIFEST_NAME, read_manifest
 from audiostyle.run.request import Interruption, Outcome, Reporter, Request
 from audiostyle.run.resume_check import check_same
 from audiostyle.settings import Settings
@@ -116,18 +114,10 @@ def finished_run(plan: Plan, name: str) -> ArchivedRun | None:
         return None
     archived = Archive.read(os.path.join(request.folder, ARCHIVE_NAME))
     check_same(archived, _wanted(plan, request, archived))
-    manifest = os.path.join(request.folder, MANIFEST_NAME)
-    if len(archived.rounds) < request.settings.rounds or not os.path.exists(manifest):
+    done = len(archived.rounds) >= request.settings.rounds
+    if not done or not os.path.lexists(os.path.join(request.folder, MANIFEST_NAME)):
         return None
-    try:
-        with open(manifest, encoding="utf-8") as stream:
-            state = json.load(stream)["state"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"The record {shown(manifest)} of a finished run cannot be read ({error}); remove it, and the results of "
-            "that run are written again."
-        ) from None
-    return archived if state == "finished" else None
+    return archived if read_manifest(request.folder)["state"] == "finished" else None
 
 
 def run_experiment(

@@ -1,16 +1,14 @@
 """From finished experiments to what a reproduction leaves beside them: sounds, figures, numbers, the page."""
 
-import json
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from audiostyle.files import read_bytes
 from audiostyle.pipeline import Analysis, analyse, read_back
 from audiostyle.run.archive import ARCHIVE_NAME, Archive
 from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.folder import RUN_FILES, RunFolder
-from audiostyle.run.manifest import MANIFEST_NAME
+from audiostyle.run.manifest import read_manifest
 from audiostyle.settings import Settings
 from audiostyle.study.reproduce.document import as_document, as_json
 from audiostyle.study.reproduce.experiments import Plan
@@ -104,7 +102,7 @@ def write_reproduction(plan: Plan, names: Sequence[str], progress: Callable[[str
                 path = os.path.join(request.folder, file)
                 if file.endswith((".png", ".wav")) and os.path.exists(path):
                     files[f"{name}/{file}"] = read_bytes(path)
-        manifests = {name: _manifest(request.folder) for name, request in requests.items()}
+        manifests = {name: read_manifest(request.folder) for name, request in requests.items()}
         outputs = {name: read_bytes(os.path.join(request.folder, "output.wav")) for name, request in requests.items()}
         document = as_document(runs, manifests, outputs, evaluation)
         folder.write_bytes("results.json", as_json(document).encode("ascii"))
@@ -122,8 +120,3 @@ def _result(plan: Plan, run: ArchivedRun, settings: Settings, clips: tuple[Analy
     else:
         content, style = clips
     return Result(settings, *read_back(run.last_image, content, style, settings))
-
-
-def _manifest(folder: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(read_bytes(os.path.join(folder, MANIFEST_NAME)))
-    return content

@@ -62,3 +62,43 @@ def test_loudness_plays_no_part(sound: Build, gain: float) -> None:
 def test_what_is_no_chromagram_is_refused(a: tuple[int, ...], b: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="chromagrams"):
         harmony.chroma_cosine(np.zeros(a), np.zeros(b))
+
+
+NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+
+@pytest.mark.parametrize(("one", "other", "steps"), [
+    ("C", "C", 0), ("C", "G", 1), ("C", "F", 1), ("C", "D", 2), ("C", "E", 4), ("C", "F#", 6), ("C", "A#", 2),
+    ("C", "Am", 0), ("C", "Cm", 3), ("Em", "G", 0), ("Em", "C", 1), ("Bm", "Dm", 3),
+])  # fmt: skip
+def test_steps_on_the_circle_of_fifths(one: str, other: str, steps: int) -> None:
+    keys = [(NAMES.index(name.rstrip("m")), name.endswith("m")) for name in (one, other)]
+    assert harmony.key_distance(keys[0], keys[1]) == harmony.key_distance(keys[1], keys[0]) == steps
+
+
+@pytest.mark.parametrize("tonic", range(0, 12, 5))
+@pytest.mark.parametrize(("scale", "minor"), [((0, 2, 4, 5, 7, 9, 11), False), ((0, 2, 3, 5, 7, 8, 11), True)])
+def test_the_key_of_a_scale(tonic: int, scale: tuple[int, ...], minor: bool) -> None:
+    chroma = np.zeros((12, 9))
+    chroma[[(tonic + step) % 12 for step in scale]] = 1
+    chroma[[tonic, (tonic + 7) % 12]] = 2
+    assert harmony.key(chroma) == (tonic, minor)
+
+
+def test_dtw_forgives_when_but_not_what() -> None:
+    notes = np.array([0, 4, 7, 9, 5])
+    evenly, late = np.repeat(notes, 8), np.repeat(notes, [12, 4, 8, 4, 12])
+    one, other = (np.eye(12)[indices].T for indices in (evenly, late))
+    assert harmony.chroma_cosine(one, other) == pytest.approx(0.8)
+    assert harmony.chroma_dtw(one, other, 1) == pytest.approx(1)
+    assert harmony.chroma_dtw(one, np.roll(other, 1, axis=0), 1) < 0.2
+    assert np.isnan(harmony.chroma_dtw(np.zeros((12, 40)), other, 1))
+
+
+def test_the_key_of_sounds_is_compared(sound: Build) -> None:
+    major = tones(261.63, 329.63, 392.0, 261.63)
+    scores = harmony.evaluate(sound(major), sound(major), sound(tones(369.99, 466.16, 554.37, 369.99)))
+    assert scores["key_distance_content"] == 0
+    assert scores["key_distance_style"] == 6
+    assert scores["chroma_dtw_content"] == pytest.approx(1)
+    assert scores["chroma_dtw_style"] < 0.5

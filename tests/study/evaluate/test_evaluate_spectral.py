@@ -56,3 +56,20 @@ def test_the_identical_sound_and_a_late_one(sound: Build) -> None:
 def test_matrices_of_other_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="equal shape"):
         spectral.spectral_convergence(np.zeros((2, 3)), np.zeros((3, 2)))
+
+
+def test_ss_vq_vae_distance_takes_the_root_over_time() -> None:
+    """One band off by 6 dB half of the time, and the other always by 2: sqrt(18) and 2, whose mean it is."""
+    mel, reference = np.zeros((2, 8)), np.zeros((2, 8))
+    mel[0, :4], mel[1] = 6, 2
+    assert spectral.ss_vq_vae_distance(mel, reference) == pytest.approx((np.sqrt(18) + 2) / 2)
+
+
+def test_ss_vq_vae_spectrogram_is_of_equal_power(sound: Callable[..., Sound]) -> None:
+    """Loudness plays no part, and white noise of power 1 is level where the filters are as wide as at 16 kHz."""
+    noise = np.random.RandomState(0).standard_normal(3 * 22050)
+    mel = spectral.ss_vq_vae_spectrogram(sound(noise))
+    assert mel.shape[0] == 128
+    np.testing.assert_allclose(mel, spectral.ss_vq_vae_spectrogram(sound(1e-3 * noise)), atol=1e-4)
+    # The power of a Hann window of 2048 is 768; a filter's sum at librosa's (Slaney's) scale is 2048 / 16000.
+    assert np.median(mel) == pytest.approx(10 * np.log10(768 * 2048 / 16000), abs=1)

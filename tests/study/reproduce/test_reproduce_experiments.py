@@ -1,4 +1,4 @@
-"""What makes each experiment, and that finished ones are known, others refused, interrupted ones gone on with."""
+"""What makes each experiment, and that finished ones are known, others refused, interrupted ones resumed."""
 
 import dataclasses
 import json

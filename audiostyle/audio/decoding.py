@@ -1,0 +1,159 @@
+"""Decoding a stretch of a sound file, by libsndfile or by what else is installed.
+
+Decoders are large and written in C, and what they read comes from anywhere: :mod:`audiostyle.audio.clip` calls
+this in a child process that they may crash.
+"""
+
+import math
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from audiostyle.errors import InputError
+from audiostyle.files import open_regular
+from audiostyle.settings import Settings
+
+__all__ = ["FULL_SCALE", "Decoded", "decode"]
+
+FULL_SCALE = 32768.0
+# Beyond these no converter and no file of sound goes; they bound what a header can make us do.
+_RATES = (1000, 768000)
+_BLOCK_VALUES = 1 << 18
+# How ffmpeg knows HLS, its own lists, DASH, Smooth Streaming, IMF and session descriptions.
+_LISTS = (
+    b"#extm3u",
+    b"ffconcat",
+    b"<mpd",
+    b"<smoothstreamingmedia",
+    b"<compositionplaylist",
+    b"[playlist]",
+    b"v=0\r\n",
+)
+
+
+class Decoded(NamedTuple):
+    """Mono samples at the file's rate, how many at the settings' rate to skip, and the file's length in seconds."""
+
+    mono: np.ndarray
+    rate: int
+    skip: int
+    length: float
+
+
+def decode(path: str | os.PathLike[str], name: str, settings: Settings, offset: float) -> Decoded:
+    """Decode a clip from `offset` on, in a process that a decoder's overflow cannot take the program with."""
+    import soundfile
+
+    try:
+        # Bytes, since soundfile cannot encode the surrogates of an undecodable file name.
+        with soundfile.SoundFile(os.fsencode(path)) as file:
+            rate, frames = file.samplerate, file.frames
+            _check_header(name, rate, frames)
+            start, count, skip = _stretch(rate, settings, offset)
+            if start >= frames:
+                return Decoded(np.empty(0), rate, 0, frames / rate)
+            file.seek(start)
+            mono = _gather(_blocks(file, count), 0, count)
+        reason = None
+    except (soundfile.SoundFileError, TypeError, ValueError) as error:  # TypeError: a name that ends in .raw
+        reason = getattr(error, "error_string", str(error))
+    except OSError as error:
+        raise InputError(f"{name} cannot be read: {error.strerror or error}.") from None
+    if reason is not None:
+        return _decode_otherwise(path, name, settings, offset, reason)
+    if not len(mono) and not start:
+        raise InputError(f"{name} holds no samples.")
+    return Decoded(mono, rate, skip, (start + len(mono) if len(mono) < count else frames) / rate)
+
+
+def _decode_otherwise(
+    path: str | os.PathLike[str], name: str, settings: Settings, offset: float, reason: str
+) -> Decoded:
+    """As :func:`decode`, for what libsndfile does not know, by whatever decoder audioread finds."""
+    import audioread  # type: ignore[import-untyped]
+
+    try:
+        if _is_playlist(path):
+            reason = "It is a text, such as a list of other files"
+            raise ValueError(reason)
+        # Of an absolute path ffmpeg takes no part for a protocol ("concat:...") or an option.
+        with audioread.audio_open(os.path.abspath(path)) as file:
+            rate, channels = file.samplerate, file.channels
+            _check_header(name, rate, 1)
+            start, count, skip = _stretch(rate, settings, offset)
+            blocks = (np.frombuffer(data, "<i2").reshape(-1, channels) / FULL_SCALE for data in file)
+            mono = _gather(blocks, start, count)
+            length = (start + len(mono)) / rate if len(mono) < count else file.duration
+    except InputError:
+        raise
+    except Exception:  # each of its decoders has its own errors; none of them is the user's to read
+        if "does not exist" in reason:  # libsndfile's word for an MP3 without a good frame
+            reason = "Its data are damaged"
+        raise InputError(
+            f"{name} is not a sound file that can be read ({reason.rstrip('.')}); convert it to WAV, FLAC, OGG or MP3."
+        ) from None
+    return Decoded(mono, rate, skip, length)
+
+
+def _is_playlist(path: str | os.PathLike[str]) -> bool:
+    """Say whether a file is a text or names others: ffmpeg would read those, whichever of the user's they are."""
+    with open_regular(path) as stream:
+        head = stream.read(4096)
+    start = head[:16].decode("latin-1").translate({ord(white): " " for white in "\t\r\n"})
+    # A sound file begins with its sizes and numbers; the words may follow what makes no text of them.
+    return (start.isascii() and start.isprintable()) or any(word in head.lower() for word in _LISTS)
+
+
+def _check_header(name: str, rate: int, frames: int) -> None:
+    """Raise InputError if a header's numbers cannot be those of a sound."""
+    if not _RATES[0] <= rate <= _RATES[1]:
+        raise InputError(
+            f"{name} says it has {rate} samples per second, but {_RATES[0]} to {_RATES[1]} are expected; convert it."
+        )
+    if frames <= 0:
+        raise InputError(f"{name} holds no samples.")
+
+
+def _stretch(rate: int, settings: Settings, offset: float) -> tuple[int, int, int]:
+    """Return the first input frame to read, how many, and the converted samples to skip.
+
+    With another sample rate, reading begins a little early, for the converter's filter, and where an
+    input frame and an output sample coincide, so that a stretch is a stretch of the whole converted file.
+    """
+    first = round(offset * settings.sample_rate)
+    wanted = round(settings.duration * settings.sample_rate)
+    if rate == settings.sample_rate:
+        return first, wanted, 0
+    common = math.gcd(rate, settings.sample_rate)
+    step_in, step_out = rate // common, settings.sample_rate // common
+    margin = 4096 * max(1.0, rate / settings.sample_rate)
+    block = max(0, first // step_out - math.ceil(margin / step_in))
+    last = math.ceil((first + wanted) * rate / settings.sample_rate + margin)
+    return block * step_in, last - block * step_in, first - block * step_out
+
+
+def _blocks(file: Any, count: int) -> Iterator[np.ndarray]:
+    """Yield the next `count` frames of a SoundFile, or as many as are really there, in small blocks."""
+    size = max(1, _BLOCK_VALUES // file.channels)
+    while count > 0:
+        block = file.read(min(size, count), dtype="float64", always_2d=True)
+        if not len(block):
+            return
+        count -= len(block)
+        yield block
+
+
+def _gather(blocks: Iterator[np.ndarray], skip: int, count: int) -> np.ndarray:
+    """Skip frames, then average the channels of `count` frames, or of as many as there are."""
+    parts = [np.empty(0)]
+    for block in blocks:
+        skipped = min(skip, len(block))
+        skip -= skipped
+        block = block[skipped : skipped + count]
+        count -= len(block)
+        parts.append(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1))
+        if not count:
+            break
+    return np.concatenate(parts)
