@@ -34,6 +34,7 @@ from audiostyle.network.objective import Objective  # noqa: E402
 ROOT = Path(__file__).resolve().parents[1]
 BASE = Settings(duration=0.3, inversion_iterations=2)
 SPEC = {"representation": "spectrogram"}
+TEXTBOOK = {"inversion": "griffinlim"}
 
 # Field -> what else is set, another value of it, and the first stage that it changes.
 OF_SOUND = {
@@ -65,6 +66,7 @@ OF_SOUND = {
     "denormalise_range": ({}, "style", "values back"),
     "inversion": ({}, "griffinlim", "waves"),
     "inversion_iterations": ({}, 3, "waves"),
+    "inversion_phase": (TEXTBOOK, "pghi", "waves"),
     "inversion_mirror": ({}, "exact", "waves"),
     "inversion_reversal": ({}, False, "waves"),
     "inversion_alignment": ({}, False, "waves"),
@@ -80,6 +82,7 @@ ALSO_OF_SOUND = [
     ("output_channel", {}, "blue", "values back"),
     ("output_channel", {}, "mean", "values back"),
     ("denormalise_range", {}, "mean", "values back"),
+    ("inversion_phase", TEXTBOOK, "content", "waves"),
 ]
 
 # The same of the network: which loss parts change. All others, and the features, stay.
@@ -111,7 +114,7 @@ ALSO_OF_NETWORK = [
 
 # Those of the descent and the machine have a test of their own below.
 OF_DESCENT = {"iterations": 3, "round_count": "as_asked", "max_evaluations": 9, "restart": "best"}
-OTHERS = {"float_type", "device", "convolution", "threads", "seed", "start"}
+OTHERS = {"float_type", "device", "convolution", "threads", "seed", "start", "start_noise"}
 
 sound_cases = [(name, *case) for name, case in OF_SOUND.items()] + ALSO_OF_SOUND
 network_cases = [(name, *case) for name, case in OF_NETWORK.items()] + ALSO_OF_NETWORK
@@ -121,7 +124,8 @@ def test_every_field_and_every_choice_has_its_test():
     fields = {field.name: field for field in dataclasses.fields(Settings)}
     assert set(OF_SOUND) | set(OF_NETWORK) | set(OF_DESCENT) | OTHERS == set(fields)
     tried = {(name, value) for name, _, value, _ in sound_cases + network_cases}
-    tried |= set(OF_DESCENT.items()) | {("float_type", "float64"), ("start", "first_draw")}
+    tried |= set(OF_DESCENT.items()) | {("float_type", "float64"), ("start", "first_draw"), ("start", "content")}
+    tried |= {("restart", "continue")}
     for name, field in fields.items():
         choices = field.metadata["choices"]
         if choices is None or isinstance(field.default, tuple) or name in ("content_layer", "convolution"):
@@ -155,7 +159,10 @@ def sound_stages(folder, settings):
     stages["spectrogram back"] = [values_to_spectrogram(tensor_to_values(content.tensor, ranges, settings), settings)]
     waves = []
     samples = invert(
-        stages["spectrogram back"][0], settings, trace=lambda index, wave, slides: waves.append(wave.copy())
+        stages["spectrogram back"][0],
+        settings,
+        trace=lambda index, wave, slides: waves.append(wave.copy()),
+        content=content.bandpassed,
     )
     stages["waves"] = waves
     # A positive peak, so that the question of 32768 arises.
@@ -227,10 +234,19 @@ def test_settings_of_the_descent(name):
     assert descent(base) == descent(base)
 
 
+def test_restart_continue():
+    base = Settings(iterations=5, max_evaluations=2)
+    assert descent(base) != descent(dataclasses.replace(base, restart="continue"))
+
+
 def test_settings_of_the_start():
     first = start_image(3, 4, Settings())
     assert not np.array_equal(first, start_image(3, 4, Settings(seed=1)))
     assert not np.array_equal(first, start_image(3, 4, Settings(start="first_draw")))
+    picture = np.ones((1, 3, 3, 4))
+    content = start_image(3, 4, Settings(start="content"), picture)
+    assert not np.array_equal(first, content)
+    assert not np.array_equal(content, start_image(3, 4, Settings(start="content", start_noise=0.1), picture))
 
 
 def test_convolution():

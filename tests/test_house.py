@@ -21,7 +21,7 @@ LEVELS: list[set[str]] = [
     {"files", "invocation", "isolation", "cache", "settings"},
     {"audio", "weights"},
     {"image", "network"},
-    {"pipeline", "optimise"},
+    {"pipeline", "optimise", "lbfgs"},
     {"api"},
     {"run"},
     {"study", "demo", "doctor"},

@@ -38,6 +38,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("content", nargs="?", help="the clip whose content is kept (any sound file)")
     parser.add_argument("style", nargs="?", help="the clip whose style is taken")
     parser.add_argument("-o", "--output", metavar="FOLDER", help=f"folder of the results (default: {_FOLDER})")
+    parser.add_argument(
+        "--start-from", metavar="FOLDER", default="", help="start from the picture that the run in FOLDER ended with, "
+        "with --set start_noise=SHARE of noise in it"
+    )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace a run that is already in the folder")
     parser.add_argument(
         "--resume", metavar="FOLDER", help="go on with the run in FOLDER after its last finished round; its clips, "
@@ -116,8 +120,15 @@ def _request(args: argparse.Namespace) -> Any:
     _check_clips(args.content, args.style)
     interactive = sys.stdin is not None and sys.stdin.isatty() and not args.quiet
     weights = find_weights(args.weights, args.yes, interactive, input)
-    folder = _FOLDER if args.output is None else args.output
-    return Request(args.content, args.style, os.fspath(weights), folder, settings, overwrite=args.overwrite)
+    return Request(
+        args.content,
+        args.style,
+        os.fspath(weights),
+        _FOLDER if args.output is None else args.output,
+        settings,
+        overwrite=args.overwrite,
+        start_from=args.start_from,
+    )
 
 
 def _check_clips(*paths: str) -> None:
@@ -133,9 +144,14 @@ def _resumed(args: argparse.Namespace) -> Any:
     from audiostyle.run.request import Request
     from audiostyle.settings import Settings
 
-    for option, given in (("--overwrite", args.overwrite), ("-o", args.output is not None)):
+    its_folder, its_image = "in its own folder", "from its own last image"
+    for option, given, how in (
+        ("--overwrite", args.overwrite, its_folder),
+        ("-o", args.output is not None, its_folder),
+        ("--start-from", bool(args.start_from), its_image),
+    ):
         if given:
-            raise InputError(f"--resume and {option} contradict each other, for a run is resumed in its own folder.")
+            raise InputError(f"--resume and {option} contradict each other, for a run is resumed {how}.")
     archived = Archive.read(os.path.join(args.resume, ARCHIVE_NAME))
     settings = settings_from(args, base=Settings.from_record(archived.settings))
     inputs = archived.description["inputs"]

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from audiostyle.audio.clip import write_wav
-from audiostyle.audio.inversion import invert
+from audiostyle.audio.stuck_rows import Buzz, find_buzz
 from audiostyle.optimise import Evaluation
-from audiostyle.pipeline import Analysis, read_back
+from audiostyle.pipeline import Analysis, read_back, sound_of
 from audiostyle.run.curves import DIRECTIONS, autocorrelation_curve
 from audiostyle.run.folder import RunFolder
 from audiostyle.run.loss_history import draw_losses, write_losses_csv
@@ -26,7 +26,7 @@ def write_outputs(
     objective: Any,
     evaluations: Sequence[Evaluation],
     settings: Settings,
-) -> None:
+) -> Buzz | None:
     """Write losses, pictures and, last because it takes longest, the sound.
 
     Parameters
@@ -40,6 +40,11 @@ def write_outputs(
     evaluations : sequence of Evaluation
     settings : Settings
 
+    Returns
+    -------
+    Buzz or None
+        What is wrong with the sound; None if it is too short to say.
+
     Raises
     ------
     RunError
@@ -52,9 +57,10 @@ def write_outputs(
         draw_representation(folder, f"{settings.representation}.png", content.values, style.values, values, settings)
     draw_representation(folder, "spectrogram.png", content.spectrogram, style.spectrogram, spectrogram, settings)
     _draw_curves(folder, (content, style), values, image, objective, settings)
-    samples = invert(spectrogram, settings)
+    samples = sound_of(spectrogram, content, settings)
     with folder.atomic_path("output.wav") as part:
         write_wav(part, samples, settings, content.level)
+    return find_buzz(samples, settings.sample_rate)
 
 
 def _draw_curves(

@@ -185,28 +185,39 @@ class Settings:
     )
     restart: str = setting(
         "last_evaluated",
-        "where the next round starts: the last point evaluated, or the best that L-BFGS returned",
+        "where the next round starts: the last point evaluated, or the best that L-BFGS returned, both with an empty "
+        "memory; continue: where the last round ended, with L-BFGS's memory of its steps",
         rows="T16",
-        choices=("last_evaluated", "best"),
+        choices=("last_evaluated", "best", "continue"),
     )
     seed: int = setting(0, "seed of the start image", rows="T15", low=0, high=2**32 - 1)
     start: str = setting(
         "released",
         "released: the start image is drawn after the numbers the authors' code draws and throws "
-        "away; first_draw: it is the seed's first draw",
+        "away; first_draw: it is the seed's first draw; content: it is the content's image",
         rows="T15",
-        choices=("released", "first_draw"),
+        choices=("released", "first_draw", "content"),
+    )
+    start_noise: float = setting(
+        0.0, "share of noise, the seed's first draw, in a start image that is a picture", rows="T15", low=0.0, high=1.0
     )
 
     # image -> samples
     inversion: str = setting(
         "released",
-        "how the spectrogram becomes samples: the authors' sliding Griffin-Lim, or librosa's",
+        "how the spectrogram becomes samples: the authors' sliding Griffin-Lim, or the textbook's, with momentum",
         rows="T10 T11 T12",
         choices=("released", "griffinlim"),
     )
     inversion_iterations: int = setting(
         20, "phase estimates; the released inversion adds a last synthesis", rows="T12", low=0, high=10000
+    )
+    inversion_phase: str = setting(
+        "random",
+        "first phases of inversion=griffinlim: random; pghi: from the magnitudes' slopes (phase gradient heap "
+        "integration); content: those of the content clip",
+        rows="T12",
+        choices=("random", "pghi", "content"),
     )
     inversion_mirror: str = setting(
         "released",
