@@ -212,7 +212,7 @@ class Archive:
 def largest_size(image: np.ndarray, rounds: int, max_evaluations: int, n_parts: int, state: int = 0) -> int:
     """Return the bytes of a finished archive, at most; all files of the rounds together have as many.
 
-    Two files of rounds with a `state` of so many bytes are there for a moment only, before the archive is.
+    Of the rounds' states, each of `state` bytes, only the last one stays.
     """
     row = row_type(map(str, range(n_parts))).itemsize
     one = image.nbytes + RECORD.itemsize + (max_evaluations + _LINE_SEARCH) * row + 2**15

@@ -76,6 +76,7 @@ def run_transfer(
     with watch.stage("clips"):
         content = analyse(request.content, settings, settings.offset_content)
         style = analyse(request.style, settings, settings.offset_style)
+    earlier = _earlier_image(request, content)
     with RunFolder(request.folder, overwrite=request.overwrite, resume=request.resume) as folder:
         with watch.stage("weights"):
             weights = load_weights(request.weights, settings.threads)
@@ -92,7 +93,7 @@ def run_transfer(
             description = describe_run(request, weights, backend, convolution.name)
             description["machine"]["kernels"] = convolution.description
             height, width = content.tensor.shape[2:]
-            start = start_image(height, width, settings, content.tensor, _earlier_image(request, content))
+            start = start_image(height, width, settings, content.tensor, earlier)
             # Before the network is built, which takes long.
             if request.resume:
                 check_same(Archive.read(folder.file(ARCHIVE_NAME)), description)

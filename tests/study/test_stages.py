@@ -17,8 +17,10 @@ from scipy.io import wavfile
 from audiostyle.audio.spectrogram import log_spectrogram
 from audiostyle.command import stages as command
 from audiostyle.command.options import Parser
+from audiostyle.demo.clips import write_clips
 from audiostyle.errors import AudioStyleError, InputError
 from audiostyle.optimise import start_image
+from audiostyle.pipeline import analyse
 from audiostyle.settings import Settings
 from audiostyle.study.stage_comparison import compare_files
 from audiostyle.study.stage_names import LAYERS, STAGES
@@ -310,6 +312,14 @@ def test_image_of_seed():
 def test_image_of_the_transfer_by_default():
     image, _ = choose_image(None, None, SMALL)
     np.testing.assert_array_equal(image, start_image(96, 22, SMALL))
+
+
+def test_image_of_a_transfer_that_starts_from_the_content(tmp_path):
+    content, _ = write_clips(tmp_path, 1.0)
+    settings = dataclasses.replace(SMALL, start="content")
+    image, origin = choose_image(None, None, settings, str(content))
+    np.testing.assert_array_equal(image, analyse(content, settings).tensor)
+    assert origin == "start image of seed 0 (content)"
 
 
 def saved(tmp_path, array, **options):
