@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from audiostyle.audio.clip import to_int16
 from audiostyle.audio.inversion import invert
+from audiostyle.audio.output_level import level_of
 from audiostyle.audio.quality import spectral_convergence
 from audiostyle.audio.representation import in_time_with, unrepresent
 from audiostyle.image import tensor_to_values
@@ -139,6 +140,7 @@ SOUND = [
     ({}, {"inversion_floor": "silent"}),
     ({}, {"int16_peak": "clip"}),
     ({}, {"output_level": "content"}),
+    ({}, {"output_level": "loudness"}),
 ]
 NETWORK = [
     {"pooling": "max"},
@@ -178,7 +180,7 @@ class Clips:
         ranges = {"content": content.value_range, "style": style.value_range}
         log_spec = unrepresent(tensor_to_values(content.tensor, ranges, settings), settings)
         samples = invert(log_spec, settings, content=in_time_with(content.bandpassed, settings))
-        level = float(np.sqrt(np.mean(content.bandpassed**2)))
+        level = level_of(content.bandpassed, settings)
         sound = to_int16(samples, settings, level)
         # The released analysis measures all of them.
         analysis = Settings()

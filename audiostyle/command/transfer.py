@@ -72,6 +72,7 @@ def transfer(args: argparse.Namespace, command_line: tuple[str, ...]) -> int:
     int
         Exit status.
     """
+    from audiostyle.audio.sound_writer import sound_name
     from audiostyle.command.interrupt import graceful_signals
     from audiostyle.command.progress import ProgressReporter, QuietReporter, duration_text
     from audiostyle.run.job import run_transfer
@@ -85,7 +86,8 @@ def transfer(args: argparse.Namespace, command_line: tuple[str, ...]) -> int:
         print(
             f"{outcome.rounds} rounds, {outcome.evaluations} evaluations, loss {outcome.total:.6g}, "
             f"{duration_text(outcome.seconds)}.\n"
-            f"Listen to {folder}output.wav; look at the pictures beside it; run.json says how it was made."
+            f"Listen to {folder}{sound_name(request.settings)}; look at the pictures beside it; run.json says how it "
+            "was made."
         )
     if outcome.signal:
         print(

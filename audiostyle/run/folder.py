@@ -23,6 +23,8 @@ __all__ = ["RUN_FILES", "RunFolder", "reason", "shown"]
 #: Every file a run may leave; nothing else in the folder is ever replaced or removed.
 RUN_FILES = (
     "output.wav",
+    "output.flac",
+    "output.ogg",
     "mel.png",
     "mfcc.png",
     "cqt.png",

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from audiostyle.audio.sound_writer import check_clip
 from audiostyle.errors import InputError, RunError
 from audiostyle.network.device import check_device, resolve_device
 from audiostyle.prepare import Prepared, prepare_clip
@@ -133,6 +134,7 @@ def run_transfer(
     with watch.stage("clips"):
         content = prepare_clip(request.content, settings, settings.offset_content)
         style = prepare_clip(request.style, settings, settings.offset_style)
+    check_clip(request.content, settings)
     with RunFolder(request.folder, overwrite=request.overwrite, resume=request.resume) as folder:
         with watch.stage("weights"):
             weights = load_weights(request.weights, settings)
@@ -169,7 +171,9 @@ def run_transfer(
         # What made the descent fail is what the user has to hear of, not what follows from it.
         quiet = contextlib.suppress(RunError) if failure is not None else contextlib.nullcontext()
         with watch.stage("results"), quiet:
-            buzz = write_results(folder, content, style, descent.image, objective, descent.evaluations, settings)
+            buzz = write_results(
+                folder, content, style, descent.image, objective, descent.evaluations, settings, request.content
+            )
         # A signal that came when all rounds were done has interrupted nothing.
         signal = interruption.signal if len(descent.rounds) < settings.rounds else 0
         write_manifest(folder, description, descent.rounds, descent.evaluations, watch, signal, failure, buzz)

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from audiostyle.audio.clip import write_wav
 from audiostyle.audio.inversion import invert
+from audiostyle.audio.output_level import level_of
 from audiostyle.audio.representation import in_time_with, unrepresent
+from audiostyle.audio.sound_writer import sound_name, write_sound
 from audiostyle.audio.stuck_rows import Buzz, find_buzz
 from audiostyle.image import tensor_to_values
 from audiostyle.prepare import Prepared
@@ -29,6 +30,7 @@ def write_results(
     objective: Any,
     evaluations: Sequence[Evaluation],
     settings: Settings,
+    clip: str,
 ) -> Buzz | None:
     """Write losses, pictures and, last because it takes longest, the sound.
 
@@ -42,6 +44,8 @@ def write_results(
         Gives the activations whose autocorrelations are drawn.
     evaluations : sequence of Evaluation
     settings : Settings
+    clip : str
+        File of the content clip, which may say of how many channels and at which rate the sound is.
 
     Returns
     -------
@@ -63,9 +67,8 @@ def write_results(
     draw_representation(folder, "spectrogram.png", content.spectrogram, style.spectrogram, spectrogram, settings)
     _draw_curves(folder, (content, style), values, image, objective, settings)
     samples = invert(spectrogram, settings, content=in_time_with(content.bandpassed, settings))
-    level = float(np.sqrt(np.mean(content.samples**2)))
-    with folder.atomic_path("output.wav") as part:
-        write_wav(part, samples, settings, level)
+    with folder.atomic_path(sound_name(settings)) as part:
+        write_sound(part, samples, clip, settings, level_of(content.samples, settings))
     return find_buzz(samples, settings.sample_rate)
 
 

@@ -138,6 +138,11 @@ def choose_image(path: str | None, seed: int | None, settings: Settings) -> tupl
     if seed is not None:
         noise = np.random.RandomState(seed).uniform(-128, 128, (1, 3, height, width))
         return noise.astype(np.float32), f"seed {seed}"
+    if settings.start == "content":
+        raise InputError(
+            "With start=content a transfer starts from the content, where most losses are at rest; say by --image-seed "
+            "or --image where the network is to be looked at."
+        )
     return start_image(height, width, settings), f"start image of seed {settings.seed} ({settings.start})"
 
 

@@ -28,6 +28,7 @@ def after_inversion(samples: np.ndarray, settings: Settings) -> np.ndarray:
     """
     from audiostyle.audio.clip import to_int16
     from audiostyle.audio.inversion import invert
+    from audiostyle.audio.output_level import level_of
     from audiostyle.audio.representation import in_time_with, represent, unrepresent
     from audiostyle.audio.spectrogram import log_spectrogram
     from audiostyle.image import image_to_tensor, tensor_to_values, values_to_image
@@ -35,6 +36,6 @@ def after_inversion(samples: np.ndarray, settings: Settings) -> np.ndarray:
     values = represent(log_spectrogram(samples, settings), settings, samples)
     image, bounds = values_to_image(values, settings)
     back = tensor_to_values(image_to_tensor(image, settings), {"content": bounds, "style": bounds}, settings)
-    level = float(np.sqrt(np.mean(samples**2)))
+    level = level_of(samples, settings)
     made = invert(unrepresent(back, settings), settings, content=in_time_with(samples, settings))
     return to_int16(made, settings, level) / 32768.0
