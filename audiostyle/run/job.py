@@ -23,7 +23,7 @@ from audiostyle.run.descent import Descent, Interruption, Reporter
 from audiostyle.run.estimate import estimate_memory
 from audiostyle.run.folder import RunFolder
 from audiostyle.run.manifest import Stopwatch, describe_run, write_manifest
-from audiostyle.run.memory import MemoryFile
+from audiostyle.run.memory import MemoryFile, memory_size
 from audiostyle.run.results import write_results
 from audiostyle.run.sameness import changed_circumstances
 from audiostyle.settings import Settings
@@ -224,6 +224,8 @@ def _require_space(folder: RunFolder, start: np.ndarray, settings: Settings) -> 
 
     height, width = start.shape[2:]
     size = archive_size(height, width, settings.rounds, settings.max_evaluations, tuple(loss_weights(settings)))
+    if settings.restart == "continue":
+        size += memory_size(start.size)
     folder.require_space(size + _RESULTS_SIZE)
 
 

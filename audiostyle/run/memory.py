@@ -14,7 +14,13 @@ from audiostyle.errors import InputError
 from audiostyle.lbfgs import Lbfgs
 from audiostyle.run.folder import RunFolder, shown
 
-__all__ = ["MemoryFile"]
+__all__ = ["MemoryFile", "memory_size"]
+
+
+def memory_size(n_numbers: int) -> int:
+    """Return how many bytes both files take for an image of so many numbers, and a third that is being written."""
+    # x and g, 25 numbers of work space and three whole ones for each; the rest does not grow.
+    return 3 * (n_numbers * (8 * (2 + 25) + 4 * 3) + 2**16)
 
 
 class MemoryFile:

@@ -13,7 +13,7 @@ from audiostyle.lbfgs import Lbfgs
 from audiostyle.run.archive import Archive
 from audiostyle.run.descent import Descent, Interruption, Reporter
 from audiostyle.run.folder import RunFolder
-from audiostyle.run.memory import MemoryFile
+from audiostyle.run.memory import MemoryFile, memory_size
 from audiostyle.settings import Settings
 
 SHAPE = (1, 3, 4, 5)
@@ -88,6 +88,12 @@ def test_the_memory_of_the_round_that_counts_outlives_that_of_the_next(tmp_path:
             assert np.array_equal(read.point, states[number - 1].point)
         with pytest.raises(InputError, match="round 1"):
             file.read(1)
+
+
+def test_the_room_that_is_asked_for_is_enough_and_not_twice_as_much(tmp_path: Path) -> None:
+    with RunFolder(tmp_path) as folder:
+        MemoryFile(folder).write(1, Lbfgs(np.zeros(30_000)))
+        assert 0.5 * memory_size(30_000) < 3 * (tmp_path / "memory_1.npz").stat().st_size <= memory_size(30_000)
 
 
 def test_an_optimiser_at_its_end_has_no_memory(tmp_path: Path) -> None:
