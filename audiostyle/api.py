@@ -54,7 +54,7 @@ class Transfer:
         """Write the sound as a WAV file, whole or not at all."""
         from audiostyle.audio.clip import write_wav
 
-        write_wav(path, self.result.samples, self.settings, self.content.level)
+        write_wav(path, self.result.samples, self.settings, self.content.level(self.settings))
 
 
 def make_objective(content: np.ndarray, style: np.ndarray, weights: Weights, settings: Settings) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 
 from audiostyle.audio.clip import bandpass, load_clip, to_int16
 from audiostyle.audio.inversion import invert
+from audiostyle.audio.output_level import level_of
 from audiostyle.audio.representation import in_time_with, spectrogram_to_values, values_to_spectrogram
 from audiostyle.audio.spectrogram import log_spectrogram
 from audiostyle.image import image_to_tensor, tensor_to_values, values_to_image
@@ -53,10 +54,9 @@ class Analysis:
     value_range: tuple[float, float]
     tensor: np.ndarray
 
-    @property
-    def level(self) -> float:
-        """Root mean square of the samples, full scale at 1."""
-        return float(np.sqrt(np.mean(self.samples**2)))
+    def level(self, settings: Settings) -> float:
+        """Return how loud the clip is, as ``output_level`` measures it."""
+        return level_of(self.samples, settings)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,4 +180,4 @@ def through_the_image(samples: np.ndarray, settings: Settings) -> np.ndarray:
         Samples as a player gets them from the WAV file, 16-bit steps and all, full scale at 1.
     """
     clip = analyse_samples(samples, samples, settings)
-    return to_int16(synthesise(clip.tensor, clip, clip, settings).samples, settings, clip.level) / 32768.0
+    return to_int16(synthesise(clip.tensor, clip, clip, settings).samples, settings, clip.level(settings)) / 32768.0

@@ -17,6 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from audiostyle.audio.clip import to_int16
+from audiostyle.audio.output_level import level_of
 from audiostyle.audio.quality import spectral_convergence
 from audiostyle.network.start import start_theano
 from audiostyle.optimise import descend, start_image
@@ -134,6 +135,7 @@ SOUND = [
     ({}, {"inversion_floor": "silent"}),
     ({}, {"int16_peak": "clip"}),
     ({}, {"output_level": "content"}),
+    ({}, {"output_level": "loudness"}),
 ]
 NETWORK = [
     {"pooling": "max"},
@@ -172,7 +174,7 @@ class Clips:
         content, style = (analyse(path, settings) for path in (self.content, self.style))
         made = synthesise(content.tensor, content, style, settings)
         log_spec, samples = made.spectrogram, made.samples
-        level = float(np.sqrt(np.mean(content.bandpassed**2)))
+        level = level_of(content.bandpassed, settings)
         sound = to_int16(samples, settings, level)
         # The released analysis measures all of them.
         analysis = Settings()

@@ -18,6 +18,7 @@ from scipy.io import wavfile
 from audiostyle.audio.clip import to_int16
 from audiostyle.audio.inversion import invert
 from audiostyle.audio.representation import values_to_spectrogram
+from audiostyle.audio.sound_writer import sound_name, write_sound
 from audiostyle.errors import InputError
 from audiostyle.image import tensor_to_values
 from audiostyle.network.gpu.device import resolve_device
@@ -74,6 +75,9 @@ OF_SOUND = {
     "inversion_floor": ({}, "silent", "waves"),
     "int16_peak": ({}, "clip", "int16"),
     "output_level": ({}, "content", "int16"),
+    "output_channels": ({}, "content", "file"),
+    "output_rate": ({}, "content", "file"),
+    "output_format": ({}, "wav24", "file"),
 }
 ALSO_OF_SOUND = [
     ("representation", {}, "spectrogram", "values"),
@@ -82,6 +86,8 @@ ALSO_OF_SOUND = [
     ("output_channel", {}, "blue", "values back"),
     ("output_channel", {}, "mean", "values back"),
     ("denormalise_range", {}, "mean", "values back"),
+    ("output_level", {}, "loudness", "int16"),
+    *(("output_format", {}, form, "file") for form in ("wav_float", "flac", "ogg")),
     ("inversion_phase", TEXTBOOK, "content", "waves"),
 ]
 
@@ -141,6 +147,8 @@ def clips(tmp_path_factory):
     for name, pitch in (("content", 220), ("style", 330)):
         sound = np.sin(2 * np.pi * pitch * time) + 0.3 * random.standard_normal(len(time)) * np.exp(-9 * (time % 0.1))
         wavfile.write(folder / f"{name}.wav", 24000, (sound / np.abs(sound).max() * 20000).astype(np.int16))
+    sound = np.random.RandomState(1).uniform(-9000, 9000, (13000, 2))
+    wavfile.write(folder / "stereo.wav", 32000, (sound * [1, 0.1]).astype(np.int16))
     return folder
 
 
@@ -167,7 +175,10 @@ def sound_stages(folder, settings):
     stages["waves"] = waves
     # A positive peak, so that the question of 32768 arises.
     samples *= np.sign(samples[np.abs(samples).argmax()])
-    stages["int16"] = [to_int16(samples, settings, level=0.01)]
+    stages["int16"] = [to_int16(samples, settings, level=-40.0 if settings.output_level == "loudness" else 0.01)]
+    path = folder / sound_name(settings)
+    write_sound(path, samples, str(folder / "stereo.wav"), settings, level=0.01)
+    stages["file"] = [np.frombuffer(path.read_bytes(), np.uint8)]
     return stages
 
 

@@ -76,6 +76,7 @@ def transfer(args: argparse.Namespace, command_line: tuple[str, ...]) -> int:
     int
         Exit status.
     """
+    from audiostyle.audio.sound_writer import sound_name
     from audiostyle.run.job import run_transfer
 
     request = dataclasses.replace(_request(args), command_line=command_line)
@@ -83,7 +84,7 @@ def transfer(args: argparse.Namespace, command_line: tuple[str, ...]) -> int:
     with graceful_signals() as interruption:
         outcome = run_transfer(request, reporter, interruption)
     if not args.quiet:
-        tell(*_summary(outcome))
+        tell(*_summary(outcome, sound_name(request.settings)))
     if not outcome.signal:
         return 0
     after = f"after round {outcome.rounds} of {request.settings.rounds}" if outcome.rounds else "in the first round"
@@ -94,9 +95,9 @@ def transfer(args: argparse.Namespace, command_line: tuple[str, ...]) -> int:
     return 128 + outcome.signal
 
 
-def _summary(outcome: Any) -> list[str]:
+def _summary(outcome: Any, name: str) -> list[str]:
     """Say what was done and where the results are."""
-    sound = os.path.join(outcome.folder, "output.wav")
+    sound = os.path.join(outcome.folder, name)
     listen = f"Listen to {sound}; look at the pictures beside it; run.json says how it was made."
     if not outcome.rounds:
         listen = f"{sound} is not a transfer yet, for no round was finished."

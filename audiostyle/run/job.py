@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from audiostyle.api import make_objective
+from audiostyle.audio.sound_writer import check_clip
 from audiostyle.errors import InputError, RunError
 from audiostyle.files import shown
 from audiostyle.network.gpu.device import check_device, resolve_device
@@ -76,6 +77,7 @@ def run_transfer(
     with watch.stage("clips"):
         content = analyse(request.content, settings, settings.offset_content)
         style = analyse(request.style, settings, settings.offset_style)
+    check_clip(request.content, settings)
     earlier = _earlier_image(request, content)
     with RunFolder(request.folder, overwrite=request.overwrite, resume=request.resume) as folder:
         with watch.stage("weights"):
@@ -115,7 +117,9 @@ def run_transfer(
         interruption.promise = "The results are being written, and then the run ends"
         try:
             with watch.stage("results"):
-                buzz = write_outputs(folder, content, style, descent.image, objective, descent.evaluations, settings)
+                buzz = write_outputs(
+                    folder, content, style, descent.image, objective, descent.evaluations, settings, request.content
+                )
         except RunError as error:
             # What made the descent fail is what the user has to hear of, not what follows from it.
             failure = failure or error

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from audiostyle.audio.clip import write_wav
+from audiostyle.audio.sound_writer import sound_name, write_sound
 from audiostyle.audio.stuck_rows import Buzz, find_buzz
 from audiostyle.optimise import Evaluation
 from audiostyle.pipeline import Analysis, read_back, sound_of
@@ -26,6 +26,7 @@ def write_outputs(
     objective: Any,
     evaluations: Sequence[Evaluation],
     settings: Settings,
+    clip: str,
 ) -> Buzz | None:
     """Write losses, pictures and, last because it takes longest, the sound.
 
@@ -39,6 +40,8 @@ def write_outputs(
         Gives the activations whose autocorrelations are drawn.
     evaluations : sequence of Evaluation
     settings : Settings
+    clip : str
+        File of the content clip, which may say of how many channels and at which rate the sound is.
 
     Returns
     -------
@@ -58,8 +61,8 @@ def write_outputs(
     draw_representation(folder, "spectrogram.png", content.spectrogram, style.spectrogram, spectrogram, settings)
     _draw_curves(folder, (content, style), values, image, objective, settings)
     samples = sound_of(spectrogram, content, settings)
-    with folder.atomic_path("output.wav") as part:
-        write_wav(part, samples, settings, content.level)
+    with folder.atomic_path(sound_name(settings)) as part:
+        write_sound(part, samples, clip, settings, content.level(settings))
     return find_buzz(samples, settings.sample_rate)
 
 

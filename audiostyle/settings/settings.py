@@ -247,9 +247,23 @@ class Settings:
     )
     output_level: str = setting(
         "peak",
-        "peak: the result is scaled to full scale; content: to the loudness (RMS) of the content clip",
+        "peak: the result is scaled to full scale; content: to the RMS of the content clip; loudness: to its loudness "
+        "(LUFS)",
         rows="T14",
-        choices=("peak", "content"),
+        choices=("peak", "content", "loudness"),
+    )
+    output_channels: str = setting(
+        "mono",
+        "mono; content: as many as the content clip has, each frequency where it is there",
+        choices=("mono", "content"),
+    )
+    output_rate: str = setting(
+        "analysis", "sample rate of the result: sample_rate, or the content file's own", choices=("analysis", "content")
+    )
+    output_format: str = setting(
+        "wav16",
+        "the result's file: output.wav of 16 or 24 bits or of 32-bit floats, output.flac of 24 bits, or output.ogg",
+        choices=("wav16", "wav24", "wav_float", "flac", "ogg"),
     )
 
     def __post_init__(self) -> None:

@@ -507,3 +507,9 @@ def test_interrupted_leaves_nothing(small_clips, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_stages(str(tmp_path / "stages.h5"), *small_clips, SMALL)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_start_from_the_content_is_no_point_to_look_from():
+    with pytest.raises(InputError, match="--image-seed"):
+        choose_image(None, None, Settings(duration=0.5, start="content"))
+    assert choose_image(None, 3, Settings(duration=0.5, start="content"))[1] == "seed 3"
