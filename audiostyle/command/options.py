@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from audiostyle.errors import InputError
 from audiostyle.settings import PRESETS, Settings, describe_settings, preset
+from audiostyle.settings.nearest import did_you_mean
 
 __all__ = ["Parser", "add_setting_options", "settings_from"]
 
@@ -42,7 +43,25 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise InputError instead of printing the usage and exiting."""
-        raise InputError(f"The command line cannot be understood: {message}; {self.prog} --help shows what it takes.")
+        end = "" if message.endswith("?") else ";"
+        raise InputError(
+            f"The command line cannot be understood: {message}{end} {self.prog} --help shows what it takes."
+        )
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and let a subcommand refuse itself what it does not know: its own --help is the one that helps."""
+        known, rest = super().parse_known_args(args, namespace)
+        if rest:
+            options = [option for action in self._actions for option in action.option_strings]
+            hint = next((did_you_mean(word.split("=")[0], options) for word in rest if word.startswith("-")), "")
+            self.error(f"{' '.join(rest)} is not known{hint}")
+        return known, rest
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            choices = list(action.choices)
+            said = f"{value!r} is not one of {', '.join(map(str, choices))}"
+            raise argparse.ArgumentError(action, said + did_you_mean(value, choices))
 
 
 class _ListSettings(argparse.Action):

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from audiostyle.errors import InputError
+from audiostyle.settings.nearest import did_you_mean
 
 __all__ = ["check_setting", "parse_setting", "setting"]
 
@@ -55,7 +56,14 @@ def check_setting(field: Any, value: Any) -> None:
     else:
         fine, expected = isinstance(value, str) and value != "", "a name"
     if not fine:
-        raise InputError(f"The setting {name} is {value!r:.60}, but it must be {expected} ({meta['help']}).")
+        hint = _hint(value, meta["choices"] or ()) or "."
+        raise InputError(f"The setting {name} is {value!r:.60}, but it must be {expected} ({meta['help']}){hint}")
+
+
+def _hint(value: Any, choices: tuple[Any, ...]) -> str:
+    """Return what was meant by the first word of a value that is no choice."""
+    words = value if isinstance(value, tuple) else (value,)
+    return next((did_you_mean(word, choices) for word in words if word not in choices), "")
 
 
 def parse_setting(field: Any, text: str) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 from audiostyle.errors import InputError
 from audiostyle.settings.fields import check_setting, parse_setting, setting
+from audiostyle.settings.nearest import did_you_mean
 
 __all__ = ["STYLE_LAYERS", "Settings", "describe_settings"]
 
@@ -311,7 +312,8 @@ class Settings:
         values = {}
         for name, text in assignments.items():
             if name not in fields:
-                raise InputError(f"There is no setting called {name!r}; --list-settings shows them all.")
+                hint = did_you_mean(name, fields) or ";"
+                raise InputError(f"There is no setting called {name!r}{hint} --list-settings shows them all.")
             values[name] = parse_setting(fields[name], text)
         return dataclasses.replace(self, **values)
 

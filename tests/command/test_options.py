@@ -11,3 +11,39 @@ def test_the_bare_command_shows_its_help(capsys: pytest.CaptureFixture[str]) -> 
     assert shown.out.startswith("usage: audiostyle")
     assert "reproduce" in shown.out
     assert shown.err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant", "helps"),
+    [
+        (["trasnfer"], "did you mean transfer? audiostyle --help", True),
+        (["transfer", "a", "b", "--preset", "corected"], "did you mean corrected? audiostyle transfer --help", True),
+        (["transfer", "a", "b", "--presett", "paper"], "did you mean --preset? audiostyle transfer --help", True),
+        (["transfer", "a", "b", "--set", "poling=max"], "did you mean pooling? --list-settings", False),
+        (["transfer", "a", "b", "--set", "pooling=mx"], "did you mean max?", False),
+        (["transfer", "a", "b", "--set", "style_layers=conv1_1,conv5_1x"], "did you mean conv5_1?", False),
+        (["evaluate", "a", "b", "c", "--set", "inverson=griffinlim"], "did you mean inversion?", False),
+    ],
+)
+def test_a_near_miss_is_named(
+    arguments: list[str], meant: str, helps: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert meant in said
+    assert ("--help shows what it takes" in said) == helps
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["xyzzy"], ["transfer", "a", "b", "--set", "xyzzy=1"], ["demo", "xyzzy"]])
+def test_what_is_near_to_nothing_gets_no_hint(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert "did you mean" not in said
+    assert "xyzzy" in said
+
+
+@pytest.mark.parametrize("command", ["demo", "doctor", "transfer"])
+def test_what_is_too_much_names_the_help_of_its_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "one", "two", "three"]) == 2
+    assert f"audiostyle {command} --help" in capsys.readouterr().err
