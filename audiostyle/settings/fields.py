@@ -6,7 +6,7 @@ from typing import Any
 from audiostyle.errors import InputError
 from audiostyle.settings.nearest import did_you_mean
 
-__all__ = ["check_setting", "parse_setting", "setting"]
+__all__ = ["as_text", "check_setting", "parse_setting", "setting"]
 
 # Of a weight; a whole number may be larger than any float.
 _LARGEST = 1e300
@@ -24,6 +24,13 @@ def setting(
     """Return a dataclass field with a default, its meaning, its rows of the differences table and its limits."""
     metadata = {"help": meaning, "rows": rows, "choices": choices, "low": low, "high": high}
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def as_text(value: Any) -> str:
+    """Return a value as ``--set`` takes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def check_setting(field: Any, value: Any) -> None:

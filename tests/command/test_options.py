@@ -3,6 +3,7 @@
 import pytest
 
 from audiostyle.command.main import main
+from audiostyle.settings import PRESETS
 
 
 def test_the_bare_command_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,3 +48,29 @@ def test_what_is_near_to_nothing_gets_no_hint(arguments: list[str], capsys: pyte
 def test_what_is_too_much_names_the_help_of_its_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "one", "two", "three"]) == 2
     assert f"audiostyle {command} --help" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["transfer", "--preset", "corrected", "--list-settings"],
+        ["transfer", "--list-settings", "--preset", "corrected"],
+        ["stages", "--list-settings", "--preset=corrected"],
+        ["reproduce", "--content", "a.wav", "--list-settings", "--preset", "corrected"],
+    ],
+)
+def test_settings_are_listed_as_the_preset_has_them(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "* inversion = griffinlim, released: released [T10 T11 T12]" in lines
+    assert "seed = 0 [T15]" in lines
+    assert sum(line.startswith("* ") for line in lines) == len(PRESETS["corrected"])
+
+
+def test_settings_are_listed_as_options_change_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["transfer", "--list-settings", "--rowac", "--set", "seed=3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("* ")] == [
+        "* rowac = true, released: false",
+        "* seed = 3, released: 0 [T15]",
+    ]
