@@ -91,8 +91,12 @@ def _run(arguments: Sequence[str] | None) -> int:
     subparsers = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
     for name in _COMMANDS:
         importlib.import_module(f"audiostyle.command.{name}").add_parser(subparsers)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if not given:
+        parser.print_help()
+        return 0
     try:
-        args = parser.parse_args(arguments)
+        args = parser.parse_args(given)
     except SystemExit as end:
         # --help, --version and --list-settings have been answered.
         return int(end.code or 0)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from audiostyle.errors import InputError
 from audiostyle.settings import PRESETS, Settings, describe_settings, preset
+from audiostyle.settings.nearest import did_you_mean
 
 __all__ = ["Parser", "add_setting_options", "settings_from"]
 
@@ -42,7 +43,26 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise InputError instead of printing the usage and exiting."""
-        raise InputError(f"The command line cannot be understood: {message}; {self.prog} --help shows what it takes.")
+        end = "" if message.endswith("?") else ";"
+        raise InputError(
+            f"The command line cannot be understood: {message}{end} {self.prog} --help shows what it takes."
+        )
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and let a subcommand refuse itself what it does not know: its own --help is the one that helps."""
+        self.given = args
+        known, rest = super().parse_known_args(args, namespace)
+        if rest:
+            options = [option for action in self._actions for option in action.option_strings]
+            hint = next((did_you_mean(word.split("=")[0], options) for word in rest if word.startswith("-")), "")
+            self.error(f"{' '.join(rest)} is not known{hint}")
+        return known, rest
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            choices = list(action.choices)
+            said = f"{value!r} is not one of {', '.join(map(str, choices))}"
+            raise argparse.ArgumentError(action, said + did_you_mean(value, choices))
 
 
 class _ListSettings(argparse.Action):
@@ -50,12 +70,24 @@ class _ListSettings(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, **kwargs)
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
-        print(describe_settings(preset(namespace.preset or "released")))
+        # What stands behind this option counts too, and clips and files need not be there.
+        alone = Parser(prog=parser.prog, add_help=False, allow_abbrev=False)
+        _add_what_is_computed(alone)
+        args, _ = argparse.ArgumentParser.parse_known_args(alone, parser.given)
+        print(describe_settings(settings_from(args)))
         parser.exit()
 
 
 def add_setting_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--preset``, ``--set``, ``--list-settings``, the authors' flags and the options above."""
+    _add_what_is_computed(parser).add_argument(
+        "--list-settings",
+        action=_ListSettings,
+        help="print every setting with its value on this command line and its meaning, and exit",
+    )
+
+
+def _add_what_is_computed(parser: argparse.ArgumentParser) -> Any:
     group = parser.add_argument_group("what is computed")
     group.add_argument(
         "--preset",
@@ -84,7 +116,7 @@ def add_setting_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--set", dest="assignments", metavar="NAME=VALUE", action="append", default=[], help="change any other setting"
     )
-    group.add_argument("--list-settings", action=_ListSettings, help="print every setting with its meaning, and exit")
+    return group
 
 
 def _metavar(field: Any) -> str:

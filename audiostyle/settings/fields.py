@@ -4,8 +4,9 @@ import dataclasses
 from typing import Any
 
 from audiostyle.errors import InputError
+from audiostyle.settings.nearest import did_you_mean
 
-__all__ = ["check_setting", "parse_setting", "setting"]
+__all__ = ["as_text", "check_setting", "parse_setting", "setting"]
 
 # Of a weight; a whole number may be larger than any float.
 _LARGEST = 1e300
@@ -23,6 +24,13 @@ def setting(
     """Return a dataclass field with a default, its meaning, its rows of the differences table and its limits."""
     metadata = {"help": meaning, "rows": rows, "choices": choices, "low": low, "high": high}
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def as_text(value: Any) -> str:
+    """Return a value as ``--set`` takes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def check_setting(field: Any, value: Any) -> None:
@@ -55,7 +63,14 @@ def check_setting(field: Any, value: Any) -> None:
     else:
         fine, expected = isinstance(value, str) and value != "", "a name"
     if not fine:
-        raise InputError(f"The setting {name} is {value!r:.60}, but it must be {expected} ({meta['help']}).")
+        hint = _hint(value, meta["choices"] or ()) or "."
+        raise InputError(f"The setting {name} is {value!r:.60}, but it must be {expected} ({meta['help']}){hint}")
+
+
+def _hint(value: Any, choices: tuple[Any, ...]) -> str:
+    """Return what was meant by the first word of a value that is no choice."""
+    words = value if isinstance(value, tuple) else (value,)
+    return next((did_you_mean(word, choices) for word in words if word not in choices), "")
 
 
 def parse_setting(field: Any, text: str) -> Any:

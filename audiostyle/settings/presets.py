@@ -3,6 +3,7 @@
 from typing import Any
 
 from audiostyle.errors import InputError
+from audiostyle.settings.nearest import did_you_mean
 from audiostyle.settings.settings import Settings
 
 __all__ = ["PRESETS", "preset"]
@@ -71,5 +72,6 @@ def preset(name: str) -> Settings:
         If there is no preset of that name.
     """
     if name not in PRESETS:
-        raise InputError(f"There is no preset called {name!r}; the presets are {', '.join(PRESETS)}.")
+        hint = did_you_mean(name, PRESETS) or ";"
+        raise InputError(f"There is no preset called {name!r}{hint} the presets are {', '.join(PRESETS)}.")
     return Settings(**PRESETS[name])

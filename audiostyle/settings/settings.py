@@ -11,7 +11,8 @@ import dataclasses
 from typing import Any
 
 from audiostyle.errors import InputError
-from audiostyle.settings.fields import check_setting, parse_setting, setting
+from audiostyle.settings.fields import as_text, check_setting, parse_setting, setting
+from audiostyle.settings.nearest import did_you_mean
 
 __all__ = ["STYLE_LAYERS", "Settings", "describe_settings"]
 
@@ -336,18 +337,22 @@ class Settings:
         values = {}
         for name, text in assignments.items():
             if name not in fields:
-                raise InputError(f"There is no setting called {name!r}; --list-settings shows them all.")
+                hint = did_you_mean(name, fields) or ";"
+                raise InputError(f"There is no setting called {name!r}{hint} --list-settings shows them all.")
             values[name] = parse_setting(fields[name], text)
         return dataclasses.replace(self, **values)
 
 
 def describe_settings(settings: Settings) -> str:
-    """Return the table that ``--list-settings`` prints: name, value, rows, choices, meaning."""
+    """Return the table that ``--list-settings`` prints: name, value, rows, choices, meaning.
+
+    What is not as released is marked by a star, and the released value follows.
+    """
     lines = []
     for field in dataclasses.fields(settings):
         meta, value = field.metadata, getattr(settings, field.name)
-        shown = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
         rows = f" [{meta['rows']}]" if meta["rows"] else ""
         choices = f" ({' | '.join(map(str, meta['choices']))})" if meta["choices"] is not None else ""
-        lines.append(f"{field.name} = {shown}{rows}\n    {meta['help']}{choices}")
+        star, released = ("* ", f", released: {as_text(field.default)}") if value != field.default else ("", "")
+        lines.append(f"{star}{field.name} = {as_text(value)}{released}{rows}\n    {meta['help']}{choices}")
     return "\n".join(lines)
