@@ -11,10 +11,10 @@ import dataclasses
 from typing import Any
 
 from audiostyle.errors import InputError
-from audiostyle.settings.fields import as_text, check_setting, parse_setting, setting
+from audiostyle.settings.fields import check_setting, parse_setting, setting
 from audiostyle.settings.nearest import did_you_mean
 
-__all__ = ["STYLE_LAYERS", "Settings", "describe_settings"]
+__all__ = ["STYLE_LAYERS", "Settings"]
 
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 _LAYERS = tuple(
@@ -341,18 +341,3 @@ class Settings:
                 raise InputError(f"There is no setting called {name!r}{hint} --list-settings shows them all.")
             values[name] = parse_setting(fields[name], text)
         return dataclasses.replace(self, **values)
-
-
-def describe_settings(settings: Settings) -> str:
-    """Return the table that ``--list-settings`` prints: name, value, rows, choices, meaning.
-
-    What is not as released is marked by a star, and the released value follows.
-    """
-    lines = []
-    for field in dataclasses.fields(settings):
-        meta, value = field.metadata, getattr(settings, field.name)
-        rows = f" [{meta['rows']}]" if meta["rows"] else ""
-        choices = f" ({' | '.join(map(str, meta['choices']))})" if meta["choices"] is not None else ""
-        star, released = ("* ", f", released: {as_text(field.default)}") if value != field.default else ("", "")
-        lines.append(f"{star}{field.name} = {as_text(value)}{released}{rows}\n    {meta['help']}{choices}")
-    return "\n".join(lines)
