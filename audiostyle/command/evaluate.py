@@ -25,9 +25,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("outputs", metavar="OUTPUT", nargs="+", help="results of a transfer, as sound files")
     parser.add_argument("--json", metavar="FILE", help="write all numbers as JSON")
     parser.add_argument("--csv", metavar="FILE", help="write a table with one row per sound")
-    parser.add_argument("--duration", metavar="X", help="seconds taken from each clip (default: 10)")
-    parser.add_argument("--offset-content", metavar="X", help="seconds skipped in the content clip (default: 0)")
-    parser.add_argument("--offset-style", metavar="X", help="seconds skipped in the style clip (default: 0)")
+    parser.add_argument("--duration", metavar="X", help="seconds taken from each clip, or mm:ss (default: 10)")
+    parser.add_argument("--offset-content", metavar="X", help="seconds skipped in the content clip, or mm:ss")
+    parser.add_argument("--offset-style", metavar="X", help="seconds skipped in the style clip, or mm:ss")
     parser.add_argument(
         "--preset",
         choices=tuple(PRESETS),
