@@ -152,14 +152,22 @@ def _extent(panel: np.ndarray, kind: str, settings: Settings) -> tuple[float, fl
 
 def _label_rows(ax: "Axes", height: int, kind: str, settings: Settings) -> None:
     if kind == "mel":
-        rows = np.unique(np.linspace(0, height - 1, 7).round().astype(int))
-        ax.set_yticks(rows, [f"{mel_centres(settings)[row]:.0f}" for row in rows])
+        _mark_frequencies(ax, mel_centres(settings))
     elif kind == "cqt":
-        rows = np.arange(0, height, ROWS_PER_OCTAVE)
-        ax.set_yticks(rows, [f"{LOWEST * 2 ** (row / ROWS_PER_OCTAVE):.0f}" for row in rows])
+        _mark_frequencies(ax, LOWEST * 2 ** (np.arange(height) / ROWS_PER_OCTAVE))
     elif kind == "chroma":
         ax.set_yticks((np.arange(CLASSES) + 0.5) * height / CLASSES - 0.5, _PITCHES)
     ax.set_ylabel({"mfcc": "cepstral coefficient", "chroma": "pitch class"}.get(kind, "frequency in Hz"))
+
+
+def _mark_frequencies(ax: "Axes", centres: np.ndarray) -> None:
+    """Put ticks at round frequencies, 100, 200, 500, 1k and so on, between the rows whose centres are given."""
+    steps = [step * 10**power for power in range(1, 5) for step in (1, 2, 5)]
+    seen = [step for step in steps if centres[0] <= step <= centres[-1]]
+    if len(seen) < 2:
+        seen = [round(float(centres[0])), round(float(centres[-1]))]
+    labels = [f"{step // 1000}k" if step % 1000 == 0 else str(step) for step in seen]
+    ax.set_yticks(np.interp(seen, centres, np.arange(len(centres))), labels)
 
 
 def _lag_step(layer: str, direction: str, settings: Settings) -> float:

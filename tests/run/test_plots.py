@@ -87,9 +87,18 @@ class TestRepresentation:
         assert 0 < left < 0.1
         assert (bottom, top) == (-0.5, 95.5)
         labels = [label.get_text() for label in axes[0].get_yticklabels()]
-        assert (labels[0], labels[-1]) == ("76", "9662")
+        assert labels == ["100", "200", "500", "1k", "2k", "5k"]
+        # A tick is between the two filters that its frequency is between.
+        at, centres = axes[0].get_yticks()[3], mel_centres(MEL)
+        assert centres[int(at)] <= 1000 <= centres[int(at) + 1]
         assert "Hz" in axes[0].get_ylabel()
         assert "seconds" in axes[-1].get_xlabel()
+
+    def test_a_range_without_round_frequencies_has_its_ends_marked(self, folder: RunFolder, drawn: dict) -> None:
+        settings = Settings(mel_fmin=5200.0, mel_fmax=9000.0, mel_sample_rate=22050)
+        draw_representation(folder, "mel.png", *[np.random.RandomState(0).uniform(-4, 0, (96, 20))] * 3, settings)
+        labels = [label.get_text() for label in drawn["mel.png"].axes[0].get_yticklabels()]
+        assert labels == [f"{centre:.0f}" for centre in mel_centres(settings)[[0, -1]]]
 
     def test_spectrogram(self, folder: RunFolder, drawn: dict) -> None:
         spectrogram = np.random.RandomState(0).uniform(-4, 0, (172, 1024))
