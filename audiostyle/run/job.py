@@ -22,6 +22,7 @@ from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.descent import Descent
 from audiostyle.run.description import describe_run
 from audiostyle.run.estimate import estimate_memory
+from audiostyle.run.figure import caption_of
 from audiostyle.run.folder import RunFolder
 from audiostyle.run.manifest import Stopwatch, write_manifest
 from audiostyle.run.outputs import write_outputs
@@ -113,7 +114,9 @@ def run_transfer(
         interruption.promise = "The results are being written, and then the run ends"
         try:
             with watch.stage("results"):
-                write_outputs(folder, content, style, descent.image, objective, descent.evaluations, settings)
+                clips = description["inputs"]
+                caption = caption_of(clips["content"]["name"], clips["style"]["name"], settings)
+                write_outputs(folder, content, style, descent.image, objective, descent.evaluations, settings, caption)
         except RunError as error:
             # What made the descent fail is what the user has to hear of, not what follows from it.
             failure = failure or error

@@ -26,6 +26,7 @@ def write_outputs(
     objective: Any,
     evaluations: Sequence[Evaluation],
     settings: Settings,
+    caption: str = "",
 ) -> None:
     """Write losses, pictures and, last because it takes longest, the sound.
 
@@ -39,6 +40,8 @@ def write_outputs(
         Gives the activations whose autocorrelations are drawn.
     evaluations : sequence of Evaluation
     settings : Settings
+    caption : str
+        Stands under every picture.
 
     Raises
     ------
@@ -46,12 +49,16 @@ def write_outputs(
         If a file cannot be written.
     """
     write_losses_csv(folder, evaluations)
-    draw_losses(folder, evaluations)
+    draw_losses(folder, evaluations, caption=caption)
     values, spectrogram = read_back(image, content, style, settings)
     if settings.representation != "spectrogram":
-        draw_representation(folder, f"{settings.representation}.png", content.values, style.values, values, settings)
-    draw_representation(folder, "spectrogram.png", content.spectrogram, style.spectrogram, spectrogram, settings)
-    _draw_curves(folder, (content, style), values, image, objective, settings)
+        draw_representation(
+            folder, f"{settings.representation}.png", content.values, style.values, values, settings, caption
+        )
+    draw_representation(
+        folder, "spectrogram.png", content.spectrogram, style.spectrogram, spectrogram, settings, caption
+    )
+    _draw_curves(folder, (content, style), values, image, objective, settings, caption)
     samples = invert(spectrogram, settings)
     with folder.atomic_path("output.wav") as part:
         write_wav(part, samples, settings, content.level)
@@ -64,6 +71,7 @@ def _draw_curves(
     image: np.ndarray,
     objective: Any,
     settings: Settings,
+    caption: str,
 ) -> None:
     """Draw Figure 4 and its deeper layers (T22): values themselves first, then activations."""
     curves: dict[str, dict[str, list[np.ndarray]]] = {
@@ -79,4 +87,4 @@ def _draw_curves(
                 curves[direction].setdefault(layer, []).append(curve)
     for direction in DIRECTIONS:
         triples = {layer: (three[0], three[1], three[2]) for layer, three in curves[direction].items()}
-        draw_autocorrelations(folder, f"{direction}_autocorrelation.png", triples, settings, direction)
+        draw_autocorrelations(folder, f"{direction}_autocorrelation.png", triples, settings, direction, caption)
