@@ -23,8 +23,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("content", metavar="CONTENT", help="the content clip")
     parser.add_argument("style", metavar="STYLE", help="the style clip")
     parser.add_argument("outputs", metavar="OUTPUT", nargs="+", help="results of a transfer, as sound files")
-    parser.add_argument("--json", metavar="FILE", help="write all numbers as JSON")
-    parser.add_argument("--csv", metavar="FILE", help="write a table with one row per sound")
+    parser.add_argument("--json", metavar="FILE", help="write all numbers as JSON; - is standard output, and no table")
+    parser.add_argument("--csv", metavar="FILE", help="write a table with one row per sound; - is standard output")
     parser.add_argument("--duration", metavar="X", help="seconds taken from each clip, or mm:ss (default: 10)")
     parser.add_argument("--offset-content", metavar="X", help="seconds skipped in the content clip, or mm:ss")
     parser.add_argument("--offset-style", metavar="X", help="seconds skipped in the style clip, or mm:ss")
@@ -61,7 +61,9 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name) is not None:
             chosen[name] = getattr(args, name)
     settings = preset(args.preset).with_text(chosen)
-    targets = [path for path in (args.json, args.csv) if path is not None]
+    if args.json == args.csv == "-":
+        raise InputError("--json and --csv both name the standard output; give one of them a file.")
+    targets = [path for path in (args.json, args.csv) if path not in (None, "-")]
     for path in targets:
         check_output(path, "The numbers", [args.content, args.style, *args.outputs])
     if len({os.path.realpath(path) for path in targets}) < len(targets):
@@ -72,8 +74,12 @@ def run(args: argparse.Namespace) -> int:
     _tell("")
     # Files first: a reader of the table that goes away must not cost them.
     for path, text in ((args.json, as_json), (args.csv, as_csv)):
-        if path is not None:
+        if path is not None and path != "-":
             write_bytes(path, text(evaluation).encode("utf-8", "surrogateescape"), "The numbers")
+    for path, text in ((args.json, as_json), (args.csv, as_csv)):
+        if path == "-":
+            print(text(evaluation), end="")
+            return 0
     print(as_table(evaluation, shutil.get_terminal_size((120, 24)).columns))
     return 0
 

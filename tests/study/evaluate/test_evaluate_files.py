@@ -228,6 +228,22 @@ def test_the_command_prints_the_table_and_writes_both_files(
     assert len(files[1].read_text().splitlines()) == 5
 
 
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_a_dash_is_the_standard_output(
+    form: str, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    paths = [str(clips / name) for name in ("content.wav", "style.wav", "short.wav")]
+    args = parse(*paths, form, "-", "--duration", "2.5", "--no-inversion")
+    assert args.run(args) == 0
+    shown = capsys.readouterr().out
+    if form == "--json":
+        assert [sound["name"] for sound in json.loads(shown)["sounds"]] == ["content", "style", "short"]
+    else:
+        assert [row["name"] for row in csv.DictReader(io.StringIO(shown))] == ["content", "style", "short"]
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_inversion_can_be_left_out(clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
     args = parse(
         *(str(clips / name) for name in ("content.wav", "style.wav", "short.wav")),
@@ -247,6 +263,7 @@ def test_the_inversion_can_be_left_out(clips: Path, capsys: pytest.CaptureFixtur
         (["--duration", "long"], "must be a number"),
         (["--json", "/nowhere/x.json"], "no folder '/nowhere'"),
         (["--json", "n", "--csv", "n"], "both name 'n'"),
+        (["--json", "-", "--csv", "-"], "both name the standard output"),
     ],
 )
 def test_options_that_cannot_be_used_are_one_sentence(
