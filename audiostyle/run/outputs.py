@@ -1,6 +1,6 @@
 """From the network's last image to what a run leaves: sound, pictures, tables."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ def write_outputs(
     evaluations: Sequence[Evaluation],
     settings: Settings,
     caption: str = "",
+    tell: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Write losses, pictures and, last because it takes longest, the sound.
 
@@ -42,12 +43,15 @@ def write_outputs(
     settings : Settings
     caption : str
         Stands under every picture.
+    tell : callable
+        Called with a few words before each part.
 
     Raises
     ------
     RunError
         If a file cannot be written.
     """
+    tell("Drawing the losses and the images")
     write_losses_csv(folder, evaluations)
     draw_losses(folder, evaluations, caption=caption)
     values, spectrogram = read_back(image, content, style, settings)
@@ -58,7 +62,9 @@ def write_outputs(
     draw_representation(
         folder, "spectrogram.png", content.spectrogram, style.spectrogram, spectrogram, settings, caption
     )
+    tell("Drawing the autocorrelations")
     _draw_curves(folder, (content, style), values, image, objective, settings, caption)
+    tell(f"Making {settings.duration:g} s of sound by {settings.inversion_iterations} estimates of its phase")
     samples = invert(spectrogram, settings)
     with folder.atomic_path("output.wav") as part:
         write_wav(part, samples, settings, content.level)
