@@ -93,3 +93,15 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 def test_only_times_are_read_as_minutes_and_seconds() -> None:
     with pytest.raises(InputError, match="mel_fmin"):
         Settings().with_text({"mel_fmin": "1:30"})
+
+
+@pytest.mark.parametrize("command", ["transfer", "reproduce", "evaluate"])
+def test_help_is_wrapped(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    assert main([command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.partition("examples:")[0].splitlines())) <= 100
+    if command != "evaluate":
+        examples = text.partition("examples:\n")[2].splitlines()
+        assert len(examples) >= 3
+        assert all(line.startswith("  ") for line in examples)
