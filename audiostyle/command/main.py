@@ -5,6 +5,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from audiostyle.command.completion import SHELLS, PrintCompletion
 from audiostyle.command.interrupt import graceful_signals
 from audiostyle.command.options import Parser
 from audiostyle.command.surroundings import check_surroundings
@@ -88,6 +89,12 @@ def _run(arguments: Sequence[str] | None) -> int:
         "clip in the style of another.",
     )
     parser.add_argument("--version", action="version", version=f"audiostyle {__version__}")
+    parser.add_argument(
+        "--print-completion",
+        action=PrintCompletion,
+        choices=SHELLS,
+        help="print a script by which a shell completes commands, options and files; needs the package shtab",
+    )
     subparsers = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
     for name in _COMMANDS:
         importlib.import_module(f"audiostyle.command.{name}").add_parser(subparsers)

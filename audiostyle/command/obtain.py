@@ -1,6 +1,7 @@
 """Which weights a command uses: what was asked for, else the file in its usual place, else an offer to fetch it."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -44,11 +45,13 @@ def find_weights(
     Raises
     ------
     InputError
-        If there are no weights and none are to be fetched.
+        If the file asked for is not there, or there are no weights and none are to be fetched.
     """
     from audiostyle.weights.places import default_weights_path
 
     if option is not None:
+        if option != "random" and not os.path.lexists(option):
+            raise InputError(f"There is no file {shown(option)}; --weights takes a file or the word random.")
         return option if option == "random" else Path(option)
     path = path or default_weights_path()
     if path.exists():

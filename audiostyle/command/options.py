@@ -12,7 +12,7 @@ from audiostyle.errors import InputError
 from audiostyle.settings import PRESETS, Settings, describe_settings, preset
 from audiostyle.settings.nearest import did_you_mean
 
-__all__ = ["Parser", "add_setting_options", "settings_from"]
+__all__ = ["ExamplesHelp", "Parser", "add_setting_options", "settings_from"]
 
 # Option -> settings field, in the order that --help shows them.
 _VALUE_OPTIONS = {
@@ -36,6 +36,15 @@ _VALUE_OPTIONS = {
     "--convolution": "convolution",
     "--threads": "threads",
 }
+
+
+class ExamplesHelp(argparse.RawDescriptionHelpFormatter):
+    """Leaves the examples at the end as they are, and wraps everything else."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith("examples:"):
+            return super()._fill_text(text, width, indent)
+        return argparse.HelpFormatter._fill_text(self, text, width, indent)
 
 
 class Parser(argparse.ArgumentParser):

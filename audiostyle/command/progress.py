@@ -60,7 +60,8 @@ class ProgressReporter(QuietReporter):
         self._remaining = (settings.rounds - first_round + 1) * per_round
         tell(
             f"Descending: {self._remaining:.0f} evaluations of {seconds_per_evaluation:.2f} s, about "
-            f"{duration_text(self._remaining * seconds_per_evaluation)}; Ctrl-C stops early and keeps finished rounds."
+            f"{duration_text(self._remaining * seconds_per_evaluation)}, and then the pictures and the sound; Ctrl-C "
+            "stops early and keeps finished rounds."
         )
         self._started = self._printed = time.monotonic()
         self._done = 0

@@ -10,7 +10,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from audiostyle.command.options import add_setting_options, settings_from
+from audiostyle.command.options import ExamplesHelp, add_setting_options, settings_from
 from audiostyle.errors import InputError
 
 __all__ = ["add_parser", "run"]
@@ -31,7 +31,7 @@ def add_parser(subparsers: Any) -> None:
         description="Run the paper's four experiments (3a spectrogram, 3b mel, 3c with row autocorrelation, 3d with "
         "row and column autocorrelation), draw its Figures 1 to 4, measure everything, and write results.json and the "
         "page report.html. What is finished in FOLDER is not run again, what was interrupted is resumed.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ExamplesHelp,
         epilog=textwrap.dedent(
             """\
             examples:
@@ -160,6 +160,11 @@ def _settings(args: argparse.Namespace) -> Any:
 def _clips(args: argparse.Namespace) -> tuple[str, str]:
     content = args.content or next((name for name in _CONTENT if os.path.isfile(name)), None)
     style = args.style or next((name for name in _STYLE if os.path.isfile(name)), None)
+    for given, missing, path in (("--content", "--style", style), ("--style", "--content", content)):
+        if path is None and (args.content or args.style):
+            raise InputError(
+                f"{given} was given, and {missing}? Both clips are needed, or --demo, which makes its own."
+            )
     if content is None or style is None:
         raise InputError(
             "The paper's clips, rock17.wav and reggae07.wav (GTZAN's rock.00017 and reggae.00007), are not in this "

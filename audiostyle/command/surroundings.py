@@ -3,11 +3,12 @@
 Only the standard library is imported here.
 """
 
+import contextlib
 import os
 import sys
 import threading
 
-from audiostyle.cache import use_private_numba_cache
+from audiostyle.cache import cache_folder, use_private_numba_cache
 from audiostyle.errors import InputError, RunError
 
 __all__ = ["check_surroundings"]
@@ -38,6 +39,21 @@ def check_surroundings() -> None:
     _check_threads_asked_for()
     _check_limits()
     use_private_numba_cache()
+    _find_matplotlib_a_folder()
+
+
+def _find_matplotlib_a_folder() -> None:
+    """Name matplotlib a folder where its own ones cannot be written, of which it would warn in three lines."""
+    if os.environ.get("MPLCONFIGDIR"):
+        return
+    for variable, usual in (("XDG_CONFIG_HOME", "~/.config"), ("XDG_CACHE_HOME", "~/.cache")):
+        folder = os.path.join(os.environ.get(variable) or os.path.expanduser(usual), "matplotlib")
+        with contextlib.suppress(OSError):
+            os.makedirs(folder, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            with contextlib.suppress(RunError):
+                os.environ["MPLCONFIGDIR"] = str(cache_folder("matplotlib"))
+            return
 
 
 def _check_python() -> None:

@@ -9,7 +9,7 @@ import textwrap
 from typing import Any
 
 from audiostyle.command.interrupt import graceful_signals
-from audiostyle.command.options import add_setting_options, settings_from
+from audiostyle.command.options import ExamplesHelp, add_setting_options, settings_from
 from audiostyle.command.progress import ProgressReporter, QuietReporter, duration_text
 from audiostyle.command.terminal import counted, tell
 from audiostyle.errors import InputError
@@ -25,7 +25,7 @@ def add_parser(subparsers: Any) -> None:
         "transfer",
         help="transfer the style of one clip to another",
         description="Make a clip with the content of CONTENT in the style of STYLE.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ExamplesHelp,
         epilog=textwrap.dedent(
             """\
             examples:

@@ -12,12 +12,18 @@ from typing import Any
 
 from audiostyle.errors import RunError
 
-__all__ = ["LockReporter", "disk_trouble", "drop_damaged_modules", "leave_quietly", "require_room"]
+__all__ = ["LockReporter", "disk_trouble", "drop_damaged_modules", "is_cold", "leave_quietly", "require_room"]
 
 # Theano breaks another host's lock when it has not changed for as long (its flag compile.timeout); a living owner
 # writes it anew twice as often.
 _DEAD_AFTER = 120.0
 _LITTLE_ROOM = 16 * 2**20  # what a module and its object files need at most
+
+
+def is_cold(folder: str | Path) -> bool:
+    """Say whether a folder of compiled functions, ``theano.config.compiledir``, has none of a network yet."""
+    # What Theano itself needs is compiled when it is imported, into cutils_ext and lazylinker_ext.
+    return not any(Path(folder).glob("tmp*/*.so"))
 
 
 def drop_damaged_modules(base: Path) -> None:

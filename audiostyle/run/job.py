@@ -24,6 +24,7 @@ from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.descent import Descent
 from audiostyle.run.description import describe_run
 from audiostyle.run.estimate import estimate_memory
+from audiostyle.run.figure import caption_of
 from audiostyle.run.folder import RunFolder
 from audiostyle.run.manifest import Stopwatch, write_manifest
 from audiostyle.run.outputs import write_outputs
@@ -72,6 +73,8 @@ def run_transfer(
             f"No round would be run: iterations is {settings.iterations}, and one less is run, as in the authors' code "
             "(D5); give at least 2, or --set round_count=as_asked."
         )
+    if not loss_terms(settings):
+        raise InputError("Every loss weight is 0, so there is nothing to minimise; give one of them a value.")
     device = resolve_device(settings.device)
     check_device(device)
     with watch.stage("clips"):
@@ -90,6 +93,7 @@ def run_transfer(
 
             backend = start_theano(settings.device, settings.threads)
             from audiostyle.network.convolution import choose_convolution
+            from audiostyle.network.theano_cache import is_cold
 
             convolution = choose_convolution(settings)
             description = describe_run(request, weights, backend, convolution.name)
@@ -101,7 +105,8 @@ def run_transfer(
                 check_same(Archive.read(folder.file(ARCHIVE_NAME)), description)
             else:
                 _require_space(folder, start, settings)
-        reporter.stage("Building the network")
+        once = ", whose functions are compiled this once and then kept" if is_cold(backend.compile_cache) else ""
+        reporter.stage(f"Building the network{once}")
         with watch.stage("network"):
             objective = build(content.tensor, style.tensor, weights, settings)
         # Only now: what the network refuses leaves no archive, and an old run as it was.
@@ -113,12 +118,21 @@ def run_transfer(
                 descent.run(settings)
         except RunError as error:
             failure = error
-        reporter.stage("Writing the sound and the pictures")
         interruption.promise = "The results are being written, and then the run ends"
         try:
             with watch.stage("results"):
+                clips = description["inputs"]
                 buzz = write_outputs(
-                    folder, content, style, descent.image, objective, descent.evaluations, settings, request.content
+                    folder,
+                    content,
+                    style,
+                    descent.image,
+                    objective,
+                    descent.evaluations,
+                    settings,
+                    request.content,
+                    caption_of(clips["content"]["name"], clips["style"]["name"], settings),
+                    reporter.stage,
                 )
         except RunError as error:
             # What made the descent fail is what the user has to hear of, not what follows from it.
@@ -189,8 +203,8 @@ def _plan(request: Request, content: Analysis, weights: Weights, device: str) ->
         f"weights   {weights.form}, {'normalised' if weights.normalised else 'NOT normalised'}, "
         f"SHA-256 {weights.sha256[:12]}...",
         f"losses    {', '.join(losses)}",
-        f"descent   {settings.rounds} rounds of L-BFGS, {settings.max_evaluations} evaluations and a line search "
-        f"each, seed {settings.seed}",
+        f"descent   {settings.rounds} round{'s' * (settings.rounds != 1)} of L-BFGS, {settings.max_evaluations} "
+        f"evaluations and a line search each, seed {settings.seed}",
         f"device    {device}, about {memory:.1f} GiB of memory",
         f"results   {request.folder}",
     ]

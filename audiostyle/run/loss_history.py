@@ -31,7 +31,9 @@ _DASHES: tuple[Any, ...] = ("-", (0, (6, 1.5)), (0, (1.5, 1)), (0, (6, 1.2, 1.2,
 _MOST_BOUNDARIES = 200
 
 
-def draw_losses(folder: RunFolder, evaluations: Sequence[Evaluation], name: str = "losses.png") -> None:
+def draw_losses(
+    folder: RunFolder, evaluations: Sequence[Evaluation], name: str = "losses.png", caption: str = ""
+) -> None:
     """Draw every weighted loss part and the total against the number of the evaluation.
 
     Parameters
@@ -42,6 +44,8 @@ def draw_losses(folder: RunFolder, evaluations: Sequence[Evaluation], name: str 
         In order; values that a logarithmic axis cannot show (0, NaN) leave a gap.
     name : str
         File name.
+    caption : str
+        Stands under the picture.
 
     Raises
     ------
@@ -64,7 +68,7 @@ def draw_losses(folder: RunFolder, evaluations: Sequence[Evaluation], name: str 
         ax.set_axisbelow(True)
         _mark_rounds(ax, evaluations)
         figure.legend(loc="outside right upper", frameon=False)
-        save(figure, folder, name)
+        save(figure, folder, name, caption)
 
 
 def write_losses_csv(folder: RunFolder, evaluations: Sequence[Evaluation], name: str = "losses.csv") -> None:

@@ -1,6 +1,6 @@
 """From the network's last image to what a run leaves: sound, pictures, tables."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ def write_outputs(
     evaluations: Sequence[Evaluation],
     settings: Settings,
     clip: str,
+    caption: str = "",
+    tell: Callable[[str], None] = lambda text: None,
 ) -> Buzz | None:
     """Write losses, pictures and, last because it takes longest, the sound.
 
@@ -42,6 +44,10 @@ def write_outputs(
     settings : Settings
     clip : str
         File of the content clip, which may say of how many channels and at which rate the sound is.
+    caption : str
+        Stands under every picture.
+    tell : callable
+        Called with a few words before each part.
 
     Returns
     -------
@@ -53,13 +59,20 @@ def write_outputs(
     RunError
         If a file cannot be written.
     """
+    tell("Drawing the losses and the images")
     write_losses_csv(folder, evaluations)
-    draw_losses(folder, evaluations)
+    draw_losses(folder, evaluations, caption=caption)
     values, spectrogram = read_back(image, content, style, settings)
     if settings.representation != "spectrogram":
-        draw_representation(folder, f"{settings.representation}.png", content.values, style.values, values, settings)
-    draw_representation(folder, "spectrogram.png", content.spectrogram, style.spectrogram, spectrogram, settings)
-    _draw_curves(folder, (content, style), values, image, objective, settings)
+        draw_representation(
+            folder, f"{settings.representation}.png", content.values, style.values, values, settings, caption
+        )
+    draw_representation(
+        folder, "spectrogram.png", content.spectrogram, style.spectrogram, spectrogram, settings, caption
+    )
+    tell("Drawing the autocorrelations")
+    _draw_curves(folder, (content, style), values, image, objective, settings, caption)
+    tell(f"Making {settings.duration:g} s of sound by {settings.inversion_iterations} estimates of its phase")
     samples = sound_of(spectrogram, content, settings)
     with folder.atomic_path(sound_name(settings)) as part:
         write_sound(part, samples, clip, settings, content.level(settings))
@@ -73,6 +86,7 @@ def _draw_curves(
     image: np.ndarray,
     objective: Any,
     settings: Settings,
+    caption: str,
 ) -> None:
     """Draw Figure 4 and its deeper layers (T22): values themselves first, then activations."""
     curves: dict[str, dict[str, list[np.ndarray]]] = {
@@ -88,4 +102,4 @@ def _draw_curves(
                 curves[direction].setdefault(layer, []).append(curve)
     for direction in DIRECTIONS:
         triples = {layer: (three[0], three[1], three[2]) for layer, three in curves[direction].items()}
-        draw_autocorrelations(folder, f"{direction}_autocorrelation.png", triples, settings, direction)
+        draw_autocorrelations(folder, f"{direction}_autocorrelation.png", triples, settings, direction, caption)

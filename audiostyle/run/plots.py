@@ -25,7 +25,13 @@ _PITCHES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯"
 
 
 def draw_representation(
-    folder: RunFolder, name: str, content: np.ndarray, style: np.ndarray, result: np.ndarray, settings: Settings
+    folder: RunFolder,
+    name: str,
+    content: np.ndarray,
+    style: np.ndarray,
+    result: np.ndarray,
+    settings: Settings,
+    caption: str = "",
 ) -> None:
     """Draw content, style and result one above the other, on one colour scale.
 
@@ -40,6 +46,8 @@ def draw_representation(
         ``spec_orientation`` is.
     settings : Settings
         For the axes.
+    caption : str
+        Stands under the picture.
 
     Raises
     ------
@@ -54,7 +62,7 @@ def draw_representation(
     limits = [bound for panel in panels for bound in _limits(panel, kind)]
     with drawing(12.0, 9.0) as figure:
         axes = figure.subplots(3, 1, sharex=True, sharey=True)
-        for ax, panel, title in zip(axes, panels, ("Content", "Style", "Result"), strict=True):
+        for ax, panel, title in zip(axes, panels, _titles(kind), strict=True):
             image = ax.imshow(
                 panel,
                 cmap="afmhot",
@@ -69,11 +77,16 @@ def draw_representation(
         axes[-1].set_xlabel("time in seconds")
         unit = "coefficient" if kind == "mfcc" else "log10 of magnitude (0 is the loudest)"
         figure.colorbar(image, ax=list(axes), label=unit, fraction=0.03, aspect=45, pad=0.015)
-        save(figure, folder, name)
+        save(figure, folder, name, caption)
 
 
 def draw_autocorrelations(
-    folder: RunFolder, name: str, curves: Mapping[str, Triple], settings: Settings, direction: str
+    folder: RunFolder,
+    name: str,
+    curves: Mapping[str, Triple],
+    settings: Settings,
+    direction: str,
+    caption: str = "",
 ) -> None:
     """Draw the autocorrelation curves of all layers, as Figure 4 and the authors' plots do (T22).
 
@@ -91,6 +104,8 @@ def draw_autocorrelations(
         For the axes.
     direction : {'row', 'column'}
         Whether the lag is a time or a distance in frequency.
+    caption : str
+        Stands under the picture.
 
     Raises
     ------
@@ -115,7 +130,7 @@ def draw_autocorrelations(
         figure.supylabel(f"step of the autocorrelation from lag to lag, mean over {over}", fontsize="medium")
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=3, frameon=False)
-        save(figure, folder, name)
+        save(figure, folder, name, caption)
 
 
 def mel_centres(settings: Settings) -> np.ndarray:
@@ -127,6 +142,11 @@ def mel_centres(settings: Settings) -> np.ndarray:
     low, high = 2595 * np.log10(1 + np.array([settings.mel_fmin, settings.mel_fmax]) / 700)
     centres = 700 * (10 ** (np.linspace(low, high, settings.n_mels + 2)[1:-1] / 2595) - 1)
     return centres * settings.sample_rate / settings.mel_sample_rate
+
+
+def _titles(kind: str) -> tuple[str, str, str]:
+    """Name the panels; what the inversion does to the result is not in its spectrogram."""
+    return "Content", "Style", "Result, before it is made into sound" if kind == "spectrogram" else "Result"
 
 
 def _limits(panel: np.ndarray, kind: str) -> tuple[float, float]:
@@ -152,14 +172,22 @@ def _extent(panel: np.ndarray, kind: str, settings: Settings) -> tuple[float, fl
 
 def _label_rows(ax: "Axes", height: int, kind: str, settings: Settings) -> None:
     if kind == "mel":
-        rows = np.unique(np.linspace(0, height - 1, 7).round().astype(int))
-        ax.set_yticks(rows, [f"{mel_centres(settings)[row]:.0f}" for row in rows])
+        _mark_frequencies(ax, mel_centres(settings))
     elif kind == "cqt":
-        rows = np.arange(0, height, ROWS_PER_OCTAVE)
-        ax.set_yticks(rows, [f"{LOWEST * 2 ** (row / ROWS_PER_OCTAVE):.0f}" for row in rows])
+        _mark_frequencies(ax, LOWEST * 2 ** (np.arange(height) / ROWS_PER_OCTAVE))
     elif kind == "chroma":
         ax.set_yticks((np.arange(CLASSES) + 0.5) * height / CLASSES - 0.5, _PITCHES)
     ax.set_ylabel({"mfcc": "cepstral coefficient", "chroma": "pitch class"}.get(kind, "frequency in Hz"))
+
+
+def _mark_frequencies(ax: "Axes", centres: np.ndarray) -> None:
+    """Put ticks at round frequencies, 100, 200, 500, 1k and so on, between the rows whose centres are given."""
+    steps = [step * 10**power for power in range(1, 5) for step in (1, 2, 5)]
+    seen = [step for step in steps if centres[0] <= step <= centres[-1]]
+    if len(seen) < 2:
+        seen = [round(float(centres[0])), round(float(centres[-1]))]
+    labels = [f"{step // 1000}k" if step % 1000 == 0 else str(step) for step in seen]
+    ax.set_yticks(np.interp(seen, centres, np.arange(len(centres))), labels)
 
 
 def _lag_step(layer: str, direction: str, settings: Settings) -> float:

@@ -1,6 +1,7 @@
 """What a setting may be: the metadata of a field, and how its values are checked and read from text."""
 
 import dataclasses
+import re
 from typing import Any
 
 from audiostyle.errors import InputError
@@ -8,6 +9,9 @@ from audiostyle.settings.nearest import did_you_mean
 
 __all__ = ["as_text", "check_setting", "parse_setting", "setting"]
 
+# Settings that may be given as minutes and seconds, or hours, minutes and seconds.
+_TIMES = ("duration", "offset_content", "offset_style")
+_CLOCK = re.compile(r"(?:(\d{1,9}):)?(\d{1,9}):([0-5]?\d(?:\.\d*)?)", re.ASCII)
 # Of a weight; a whole number may be larger than any float.
 _LARGEST = 1e300
 
@@ -76,6 +80,9 @@ def _hint(value: Any, choices: tuple[Any, ...]) -> str:
 def parse_setting(field: Any, text: str) -> Any:
     """Read `text` as a value of the field's type; what cannot be read is left to `check_setting`."""
     default = field.default
+    if field.name in _TIMES and (clock := _CLOCK.fullmatch(text.strip())):
+        hours, minutes, seconds = clock.groups()
+        return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds)
     try:
         if isinstance(default, bool):
             return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(

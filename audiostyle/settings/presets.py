@@ -6,7 +6,7 @@ from audiostyle.errors import InputError
 from audiostyle.settings.nearest import did_you_mean
 from audiostyle.settings.settings import Settings
 
-__all__ = ["PRESETS", "preset"]
+__all__ = ["PRESETS", "preset", "preset_of"]
 
 # The audible faults mended.
 _CORRECTED: dict[str, Any] = {
@@ -75,3 +75,15 @@ def preset(name: str) -> Settings:
         hint = did_you_mean(name, PRESETS) or ";"
         raise InputError(f"There is no preset called {name!r}{hint} the presets are {', '.join(PRESETS)}.")
     return Settings(**PRESETS[name])
+
+
+def preset_of(settings: Settings) -> str:
+    """Return the preset whose values settings have wherever presets differ, or nothing if they are a mixture.
+
+    The representation does not count, for ``--spec`` goes with each.
+    """
+    compared = {field for values in PRESETS.values() for field in values} - {"representation"}
+    for name in PRESETS:
+        if all(getattr(settings, field) == getattr(preset(name), field) for field in compared):
+            return name
+    return ""

@@ -32,9 +32,9 @@ class Settings:
 
     # audio -> samples
     sample_rate: int = setting(22050, "samples per second of everything", low=8000, high=96000)
-    duration: float = setting(10.0, "seconds taken from each clip", low=0.2, high=3600.0)
-    offset_content: float = setting(0.0, "seconds skipped in the content clip", low=0.0, high=1e6)
-    offset_style: float = setting(0.0, "seconds skipped in the style clip", low=0.0, high=1e6)
+    duration: float = setting(10.0, "seconds taken from each clip, or mm:ss", low=0.2, high=3600.0)
+    offset_content: float = setting(0.0, "seconds skipped in the content clip, or mm:ss", low=0.0, high=1e6)
+    offset_style: float = setting(0.0, "seconds skipped in the style clip, or mm:ss", low=0.0, high=1e6)
     bandpass_low: float = setting(125.0, "band-pass lower edge in Hz", low=1.0, high=40000.0)
     bandpass_high: float = setting(10000.0, "band-pass upper edge in Hz", low=2.0, high=48000.0)
     bandpass_order: int = setting(1, "order of the Butterworth band-pass", low=1, high=8)

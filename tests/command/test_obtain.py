@@ -21,7 +21,13 @@ def usual(tmp_path):
 
 def test_what_is_asked_for_is_used(usual):
     assert find_weights("random", True, True, never, usual, never) == "random"
-    assert find_weights("some/file", True, True, never, usual, never) == Path("some/file")
+    usual.touch()
+    assert find_weights(str(usual), True, True, never, usual.parent / "other", never) == usual
+
+
+def test_a_file_that_is_not_there_is_missed_at_once(usual):
+    with pytest.raises(InputError, match=r"no file '.*normalized\.pkl'.*the word random"):
+        find_weights(str(usual), True, True, never, usual, never)
 
 
 def test_the_file_in_its_usual_place_is_used(usual):

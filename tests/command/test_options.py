@@ -3,7 +3,8 @@
 import pytest
 
 from audiostyle.command.main import main
-from audiostyle.settings import PRESETS
+from audiostyle.errors import InputError
+from audiostyle.settings import PRESETS, Settings
 
 
 def test_the_bare_command_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,3 +75,33 @@ def test_settings_are_listed_as_options_change_them(capsys: pytest.CaptureFixtur
         "* rowac = true, released: false",
         "* seed = 3, released: 0 [T15]",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1:30", 90), ("0:07.25", 7.25), ("1:00:05", 3605), ("90:00", 5400), ("12", 12), ("2.5", 2.5)]
+)
+def test_times_may_be_minutes_and_seconds(text: str, seconds: float) -> None:
+    assert Settings().with_text({"offset_style": text}).offset_style == seconds
+
+
+@pytest.mark.parametrize("text", ["1:75", "1:", ":30", "1:2:3:4", "-1:30", "9" * 9999 + ":30", "1:30:", "٣:٠٠", "0:00"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="duration is"):
+        Settings().with_text({"duration": text})
+
+
+def test_only_times_are_read_as_minutes_and_seconds() -> None:
+    with pytest.raises(InputError, match="mel_fmin"):
+        Settings().with_text({"mel_fmin": "1:30"})
+
+
+@pytest.mark.parametrize("command", ["transfer", "reproduce", "evaluate"])
+def test_help_is_wrapped(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    assert main([command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.partition("examples:")[0].splitlines())) <= 100
+    if command != "evaluate":
+        examples = text.partition("examples:\n")[2].splitlines()
+        assert len(examples) >= 3
+        assert all(line.startswith("  ") for line in examples)

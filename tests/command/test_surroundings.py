@@ -87,3 +87,32 @@ def test_a_backend_of_matplotlib_that_is_none():
         "from audiostyle.command.surroundings import check_surroundings; check_surroundings(); import matplotlib.figure"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=os.environ | {"MPLBACKEND": "nonsense"}, check=True)
+
+
+@pytest.mark.parametrize("variable", ["XDG_CONFIG_HOME", "XDG_CACHE_HOME"])
+def test_matplotlib_warns_of_no_folder(variable, tmp_path):
+    (tmp_path / "file").touch()
+    environment = {name: value for name, value in os.environ.items() if name != "MPLCONFIGDIR"}
+    environment |= {"XDG_CONFIG_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    environment[variable] = str(tmp_path / "file" / "in it")
+    program = "import matplotlib; print(matplotlib.get_configdir(), matplotlib.get_cachedir())"
+    look = "from audiostyle.command.surroundings import check_surroundings; check_surroundings(); "
+
+    def run(text):
+        return subprocess.run(
+            [sys.executable, "-c", text], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        )
+
+    assert "MPLCONFIGDIR" in run(program).stderr
+    done = run(look + program)
+    assert done.stderr == ""
+    assert set(done.stdout.split()) == {
+        str(tmp_path / f"audiostyle{suffix}" / "matplotlib")
+        for suffix in ([""] if variable == "XDG_CONFIG_HOME" else [f"-{os.geteuid()}"])
+    }
+
+
+def test_a_folder_that_is_named_to_matplotlib_stays(monkeypatch, tmp_path):
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
+    check_surroundings()
+    assert os.environ["MPLCONFIGDIR"] == str(tmp_path)

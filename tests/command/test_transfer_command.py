@@ -71,6 +71,11 @@ def test_every_result_is_there_and_whole(finished):
     assert samples.min() == -32768  # T13
     assert abs(len(samples) / rate - 0.6) < 0.15
     assert done.stderr.count("\n") <= 2, done.stderr
+    said = done.stdout.splitlines()
+    at = [next(i for i, line in enumerate(said) if words in line) for words in (
+        "Building the network", "and then the pictures and the sound", "Drawing the losses", "Drawing the auto",
+        "Making 0.6 s of sound by 20 estimates")]  # fmt: skip
+    assert at == sorted(at)
     assert "output.wav" in done.stdout.splitlines()[-1]
 
 

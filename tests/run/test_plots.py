@@ -16,7 +16,7 @@ from audiostyle.run.curves import autocorrelation_curve
 from audiostyle.run.folder import RunFolder
 from audiostyle.run.loss_history import draw_losses, write_losses_csv
 from audiostyle.run.plots import draw_autocorrelations, draw_representation, mel_centres
-from audiostyle.settings import Settings
+from audiostyle.settings import Settings, preset
 
 MEL = Settings()
 SPECTROGRAM = Settings(representation="spectrogram")
@@ -36,9 +36,9 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The figures, which are drawn and saved all the same."""
     figures: dict[str, Any] = {}
 
-    def keep(drawing: Any, folder: RunFolder, name: str) -> None:
+    def keep(drawing: Any, folder: RunFolder, name: str, caption: str = "") -> None:
         figures[name] = drawing
-        figure.save(drawing, folder, name)
+        figure.save(drawing, folder, name, caption)
 
     for module in (plots, loss_history):
         monkeypatch.setattr(module, "save", keep)
@@ -87,9 +87,18 @@ class TestRepresentation:
         assert 0 < left < 0.1
         assert (bottom, top) == (-0.5, 95.5)
         labels = [label.get_text() for label in axes[0].get_yticklabels()]
-        assert (labels[0], labels[-1]) == ("76", "9662")
+        assert labels == ["100", "200", "500", "1k", "2k", "5k"]
+        # A tick is between the two filters that its frequency is between.
+        at, centres = axes[0].get_yticks()[3], mel_centres(MEL)
+        assert centres[int(at)] <= 1000 <= centres[int(at) + 1]
         assert "Hz" in axes[0].get_ylabel()
         assert "seconds" in axes[-1].get_xlabel()
+
+    def test_a_range_without_round_frequencies_has_its_ends_marked(self, folder: RunFolder, drawn: dict) -> None:
+        settings = Settings(mel_fmin=5200.0, mel_fmax=9000.0, mel_sample_rate=22050)
+        draw_representation(folder, "mel.png", *[np.random.RandomState(0).uniform(-4, 0, (96, 20))] * 3, settings)
+        labels = [label.get_text() for label in drawn["mel.png"].axes[0].get_yticklabels()]
+        assert labels == [f"{centre:.0f}" for centre in mel_centres(settings)[[0, -1]]]
 
     def test_spectrogram(self, folder: RunFolder, drawn: dict) -> None:
         spectrogram = np.random.RandomState(0).uniform(-4, 0, (172, 1024))
@@ -286,3 +295,33 @@ def test_a_full_disk_is_one_sentence(folder: RunFolder, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(RunError, match=r"^The file could not be written to .*losses.png.* disk is full"):
         draw_losses(folder, evaluations(1, 3, content=lambda n: 1.0))
+
+
+def test_every_picture_says_of_what_it_is(folder: RunFolder, drawn: dict) -> None:
+    panel = np.random.RandomState(0).uniform(-4, 0, (96, 30))
+    draw_representation(folder, "mel.png", panel, panel, panel, MEL, "a caption")
+    draw_autocorrelations(folder, "row.png", {"input": (np.arange(9.0),) * 3}, MEL, "row", "a caption")
+    draw_losses(folder, evaluations(1, 3, content=lambda n: 1.0 + n), caption="a caption")
+    assert [one.get_supxlabel() for one in drawn.values()] == ["a caption"] * 3
+
+
+def test_the_spectrogram_says_that_it_is_not_the_sound(folder: RunFolder, drawn: dict) -> None:
+    panel = np.random.RandomState(0).uniform(-4, 0, (30, 1024))
+    draw_representation(folder, "spectrogram.png", panel, panel, panel, MEL)
+    titles = [ax.get_title("left") for ax in drawn["spectrogram.png"].axes[:3]]
+    assert titles == ["Content", "Style", "Result, before it is made into sound"]
+
+
+def test_a_caption_names_clips_preset_and_seed() -> None:
+    assert figure.caption_of("a.wav", "b.mp3", Settings(rowac=True, seed=3, representation="spectrogram")) == (
+        "a.wav in the style of b.mp3; preset released, seed 3"
+    )
+    assert "preset corrected" in figure.caption_of("a", "b", preset("corrected"))
+    assert "settings of no preset" in figure.caption_of("a", "b", Settings(inversion="griffinlim"))
+    assert len(figure.caption_of("x" * 200, "y" * 200, MEL)) < 160
+
+
+@pytest.mark.parametrize("name", ["$x^{.wav", "\udcff\x1b.wav", "\u97f3\u697d.wav"])
+def test_any_name_can_be_a_caption(name: str, folder: RunFolder) -> None:
+    draw_losses(folder, evaluations(1, 3, content=lambda n: 1.0 + n), caption=figure.caption_of(name, name, MEL))
+    size_of(folder.file("losses.png"))

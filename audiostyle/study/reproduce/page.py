@@ -7,16 +7,20 @@ import base64
 import html
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from audiostyle.study.evaluate.directions import direction
 from audiostyle.study.evaluate.measured_files import Measurements, Row
 from audiostyle.study.reproduce.figures import CAPTIONS
 from audiostyle.study.reproduce.scale import SCALE
 
 __all__ = ["render_report"]
 
+_PAPERS_SECONDS = 10
+# Of 3b, 3c and 3d, and of 3a (D5).
+_PAPERS_ROUNDS = (39, 24)
 _STYLE = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
 _PICTURES = {
     "mel.png": "mel image: content, style, result",
@@ -62,6 +66,7 @@ def render_report(
     body = [
         f"<h1>{_text(title)}</h1>",
         _introduction(document),
+        *_warning(document),
         "<h2>The clips, and what the inversion alone does to them</h2>",
         '<div class="grid">',
         *(_player(name, label, files) for name, label in _HEARD.items() if name in files),
@@ -82,7 +87,8 @@ def render_report(
         *(_picture(name, caption, files) for name, caption in CAPTIONS.items() if name in files),
         "<h2>Metrics</h2>",
         "<p>Each number is also given for the content, the style and the content after inversion alone: these are the "
-        "scale. docs/metrics.md defines every one; a dash means that it is not defined.</p>",
+        "scale. Beside a name stands what is better, where that does not depend; docs/metrics.md in AudioStyle's "
+        "folder defines every one. A dash means that a number is not defined.</p>",
         *_tables(evaluation),
         "<h2>Each experiment in pictures</h2>",
     ]
@@ -114,6 +120,20 @@ def _introduction(document: Mapping[str, Any]) -> str:
     )
 
 
+def _warning(document: Mapping[str, Any]) -> list[str]:
+    """Say on top that the experiments were smaller than the paper's, if they were."""
+    seconds = document["analysis"]["duration"]
+    rounds = {name: len(one["rounds"]) for name, one in document["experiments"].items()}
+    if seconds >= _PAPERS_SECONDS and all(count >= _PAPERS_ROUNDS[name == "3a"] for name, count in rounds.items()):
+        return []
+    counts = "-".join(str(count) for count in sorted({min(rounds.values()), max(rounds.values())})) if rounds else "0"
+    return [
+        f'<p class="warning"><b>Not the paper\'s numbers:</b> {seconds:g} s of each clip and {counts} '
+        f"round{'s' * (counts != '1')} of descent, where the paper has {_PAPERS_SECONDS:g} s, "
+        f"{_PAPERS_ROUNDS[True]} rounds for 3a and {_PAPERS_ROUNDS[False]} for the others.</p>"
+    ]
+
+
 def _player(name: str, label: str, files: Mapping[str, bytes]) -> str:
     source = f"data:audio/wav;base64,{base64.b64encode(files[name]).decode()}"
     return (
@@ -125,9 +145,11 @@ def _player(name: str, label: str, files: Mapping[str, bytes]) -> str:
 def _picture(name: str, caption: str, files: Mapping[str, bytes]) -> str:
     kind, data = ("png", files[name]) if _is_drawing(name) else ("jpeg", _as_jpeg(files[name]))
     source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    # A click shows the picture in its own size, by the style sheet alone; the caption's link goes back.
+    anchor = html.escape(name.replace("/", "-"))
     return (
-        f'<figure><img src="{source}" alt="{_text(caption)}" loading="lazy"><figcaption>{_text(caption)}</figcaption>'
-        "</figure>"
+        f'<figure id="{anchor}"><a href="#{anchor}"><img src="{source}" alt="{_text(caption)}" loading="lazy"></a>'
+        f'<figcaption>{_text(caption)} <a class="back" href="#">smaller</a></figcaption></figure>'
     )
 
 
@@ -160,17 +182,22 @@ def _facts(experiments: Mapping[str, Any]) -> str:
     }
     parts = dict.fromkeys(part for one in experiments.values() for part in one["last_loss"] or {} if part != "total")
     rows |= {
-        f"{part.replace('_', ' ')} at the end": [_loss(one["last_loss"], part) for one in experiments.values()]
-        for part in parts
+        f"{_words(part)} at the end": [_loss(one["last_loss"], part) for one in experiments.values()] for part in parts
     }
     return _table("how they went", list(experiments), rows)
+
+
+def _words(part: str) -> str:
+    """Return a loss's name in words, with its layer as it is: ``style conv1_1``."""
+    loss, mark, layer = part.partition("_conv")
+    return loss.replace("_", " ") + (f" conv{layer}" if mark else "")
 
 
 def _tables(evaluation: Measurements) -> list[str]:
     rows = evaluation.rows
     heads = [_SHORT.get(row.name, row.name) for row in rows]
     return [
-        _table(heading, heads, {name: _column(rows, heading, name) for name in names})
+        _table(heading, heads, {name: _column(rows, heading, name) for name in names}, direction)
         for heading, names in rows[0].scores.items()
     ]
 
@@ -179,17 +206,28 @@ def _column(rows: Sequence[Row], heading: str, name: str) -> list[str]:
     return [_shown(row.scores[heading][name]) for row in rows]
 
 
-def _table(caption: str, heads: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
+def _table(
+    caption: str,
+    heads: Sequence[str],
+    rows: Mapping[str, Sequence[str]],
+    remark: Callable[[str], str] = lambda name: "",
+) -> str:
     """A table whose rows break into a line for the name and one for the numbers where the page is narrow."""
     top = "".join(f'<th scope="col">{_text(head)}</th>' for head in heads)
     lines = [
-        f'<tr><th scope="row">{_text(name)}</th>' + "".join(f"<td>{_text(cell)}</td>" for cell in cells) + "</tr>"
+        f'<tr><th scope="row">{_text(name)}{_small(remark(name))}</th>'
+        + "".join(f"<td>{_text(cell)}</td>" for cell in cells)
+        + "</tr>"
         for name, cells in rows.items()
     ]
     return (
         f'<table style="--columns:{len(heads)}"><caption>{_text(caption)}</caption>'
         f'<thead><tr><th class="corner"></th>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
     )
+
+
+def _small(words: str) -> str:
+    return f" <small>{_text(words)}</small>" if words else ""
 
 
 def _loss(loss: Mapping[str, Any] | None, part: str) -> str:

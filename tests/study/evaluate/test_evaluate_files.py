@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import audiostyle.study.evaluate
 from audiostyle.command import evaluate as command
 from audiostyle.command.options import Parser
 from audiostyle.errors import InputError
+from audiostyle.files import sha256_of_file
 from audiostyle.pipeline import through_the_image
 from audiostyle.settings import Settings, preset
 from audiostyle.study.evaluate.measured_files import evaluate_files, labels
@@ -228,6 +230,85 @@ def test_the_command_prints_the_table_and_writes_both_files(
     assert len(files[1].read_text().splitlines()) == 5
 
 
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_a_dash_is_the_standard_output(
+    form: str, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    paths = [str(clips / name) for name in ("content.wav", "style.wav", "short.wav")]
+    args = parse(*paths, form, "-", "--duration", "2.5", "--no-inversion")
+    assert args.run(args) == 0
+    shown = capsys.readouterr().out
+    if form == "--json":
+        assert [sound["name"] for sound in json.loads(shown)["sounds"]] == ["content", "style", "short"]
+    else:
+        assert [row["name"] for row in csv.DictReader(io.StringIO(shown))] == ["content", "style", "short"]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def run_of_a_transfer(clips: Path, tmp_path: Path) -> Path:
+    """The folder of a run, with no more in it than is read."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    shutil.copy(clips / "exact.wav", folder / "output.wav")
+    settings = preset("corrected").with_text({"duration": "1.5", "offset_content": "0.5", "offset_style": "0.25"})
+    roles = {"content": clips / "content.wav", "style": clips / "style.wav"}
+    record = {
+        "schema": 1, "state": "finished", "started": "", "ended": "", "evaluations": 0, "peak_memory_bytes": 0,
+        "first_loss": None, "last_loss": None, "seconds_per_evaluation": None, "command_line": [],
+        "settings": json.loads(json.dumps(dataclasses.asdict(settings))),
+        "inputs": {role: {"path": str(path), "name": path.name, "sha256": sha256_of_file(path)}
+                   for role, path in roles.items()},
+        "weights": {"path": "random", "form": "random", "normalised": True, "sha256": "", "file_sha256": None},
+        "machine": {"device": "cpu", "convolution": "corrmm", "threads": 1, "blas": ""}, "versions": {},
+    }  # fmt: skip
+    (folder / "run.json").write_text(json.dumps(record))
+    return folder
+
+
+def test_a_run_says_itself_what_it_was_made_of(
+    run_of_a_transfer: Path, clips: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = parse(str(run_of_a_transfer), str(clips / "short.wav"), "--json", "-", "--no-inversion")
+    assert args.run(args) == 0
+    document = json.loads(capsys.readouterr().out)
+    analysis = document["analysis"]
+    assert [analysis[name] for name in ("duration", "offset_content", "offset_style")] == [1.5, 0.5, 0.25]
+    assert [sound["name"] for sound in document["sounds"]] == ["content", "style", "output", "short"]
+    assert document["sounds"][0]["path"] == str(clips / "content.wav")
+
+
+def test_the_inversion_is_that_of_the_run_unless_another_is_asked_for(run_of_a_transfer: Path) -> None:
+    settings, _ = command._what_is_measured(parse(str(run_of_a_transfer)))
+    assert settings.inversion == "griffinlim"
+    settings, _ = command._what_is_measured(parse(str(run_of_a_transfer), "--preset", "released"))
+    assert (settings.inversion, settings.duration) == ("released", 1.5)
+
+
+def test_a_run_whose_clip_has_changed_is_refused(run_of_a_transfer: Path, tmp_path: Path) -> None:
+    record = json.loads((run_of_a_transfer / "run.json").read_text())
+    record["inputs"]["style"]["sha256"] = "0" * 64
+    (run_of_a_transfer / "run.json").write_text(json.dumps(record))
+    args = parse(str(run_of_a_transfer))
+    with pytest.raises(InputError, match="is not the style any more"):
+        args.run(args)
+    record["inputs"] = {}
+    (run_of_a_transfer / "run.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match="cannot be used: content is no dictionary"):
+        args.run(args)
+
+
+def test_too_few_sounds_are_one_sentence(clips: Path, tmp_path: Path) -> None:
+    for paths in (["content.wav"], ["content.wav", "style.wav"]):
+        args = parse(*(str(clips / name) for name in paths))
+        with pytest.raises(InputError, match="at least one output are needed"):
+            args.run(args)
+    args = parse(str(tmp_path))
+    with pytest.raises(InputError, match=r"run\.json"):
+        args.run(args)
+
+
 def test_the_inversion_can_be_left_out(clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
     args = parse(
         *(str(clips / name) for name in ("content.wav", "style.wav", "short.wav")),
@@ -247,6 +328,7 @@ def test_the_inversion_can_be_left_out(clips: Path, capsys: pytest.CaptureFixtur
         (["--duration", "long"], "must be a number"),
         (["--json", "/nowhere/x.json"], "no folder '/nowhere'"),
         (["--json", "n", "--csv", "n"], "both name 'n'"),
+        (["--json", "-", "--csv", "-"], "both name the standard output"),
     ],
 )
 def test_options_that_cannot_be_used_are_one_sentence(

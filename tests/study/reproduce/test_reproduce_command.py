@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[3]
     ("arguments", "said"),
     [
         ([], "are not in this folder"),
-        (["--content", "a.wav"], "are not in this folder"),
+        (["--content", "a.wav"], "--content was given, and --style?"),
+        (["--style", "b.wav"], "--style was given, and --content?"),
         (["--content", "a.wav", "--style", "b.wav"], "no file 'a.wav'"),
         (["--demo", "--content", "a.wav"], "--demo makes its own clips"),
         (["--demo", "--only", "3e"], "some of 3a, 3b, 3c, 3d"),
