@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-full lint image-test clean
+.PHONY: help demo test test-full lint image-test portability-test clean
 
 # Another interpreter than the newest of Python 3.11 to 3.14: make PYTHON=/opt/python3.11/bin/python3.11 demo
 PYTHON =
@@ -17,6 +17,7 @@ help:
 	@echo 'make test-full  every test, the slow ones too'
 	@echo 'make lint       ruff, mypy and hadolint only'
 	@echo 'make image-test builds the Docker image and runs it, without a Docker daemon, as root (docs/docker.md)'
+	@echo 'make portability-test follows the README on a fresh Debian 13 and 12, by debootstrap, as root'
 	@echo 'make clean      removes .venv, demo_output/ and the tools'"'"' caches'
 	@echo
 	@echo 'Each makes .venv first, with the pinned packages of requirements.txt.  PYTHON=... names another Python (3.11 to 3.14).'
@@ -40,7 +41,13 @@ lint: .venv/ready-dev
 TARGETS = cpu cuda
 
 image-test:
-	@python3 tests/docker/check_image.py $(TARGETS)
+	@PYTHONPATH=tests python3 tests/docker/check_image.py $(TARGETS)
+
+# Needs debootstrap, but not .venv.  Another choice: make SUITES=trixie portability-test
+SUITES = trixie bookworm
+
+portability-test:
+	@PYTHONPATH=tests python3 tests/portability/check_roots.py $(SUITES)
 
 # The stamps are written last: a .venv without them is unfinished, and the next call starts it afresh.
 .venv/ready: requirements.txt requirements-build.txt

@@ -6,7 +6,13 @@ import shutil
 import sys
 from pathlib import Path
 
-__all__ = ["invocation"]
+__all__ = ["checkout", "invocation"]
+
+
+def checkout() -> Path | None:
+    """Return the folder of the repository that this package lies in, None where it is installed."""
+    folder = Path(__file__).resolve().parents[1]
+    return folder if (folder / "run_transfer.py").is_file() else None
 
 
 def invocation(subcommand: str) -> str:
@@ -15,7 +21,7 @@ def invocation(subcommand: str) -> str:
     In a checkout ``.venv/bin/python run_transfer.py`` for ``transfer`` and ``.venv/bin/python -m audiostyle doctor``
     for ``doctor``; in an installed package ``audiostyle transfer`` and ``audiostyle doctor``.
     """
-    if not (Path(__file__).resolve().parents[1] / "run_transfer.py").is_file():
+    if checkout() is None:
         program = "audiostyle" if shutil.which("audiostyle") else f"{_python()} -m audiostyle"
         return f"{program} {subcommand}"
     if subcommand == "transfer":

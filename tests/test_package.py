@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import audiostyle
+from audiostyle.command.obtain import find_weights
+from audiostyle.errors import InputError
 from audiostyle.invocation import invocation
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,6 +85,14 @@ def test_messages_name_the_command_that_there_is(monkeypatch, tmp_path):
     (tmp_path / "audiostyle").write_text("#!/bin/sh\n")
     (tmp_path / "audiostyle").chmod(0o755)
     assert invocation("transfer") == "audiostyle transfer"
+    with pytest.raises(InputError, match=r"`audiostyle weights fetch`.*`audiostyle weights convert FILE`"):
+        find_weights(None, False, False, input, tmp_path / "weights.pkl")
+
+
+def test_no_text_names_one_way_to_call_the_program():
+    sources = (ROOT / "audiostyle").rglob("*.py")
+    typed = [path.name for path in sources if "`python -m audiostyle " in path.read_text()]
+    assert typed == []
 
 
 def test_run_transfer_says_its_version():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from audiostyle.errors import InputError, RunError
 from audiostyle.files import check_output, reason, shown
+from audiostyle.invocation import invocation
 
 __all__ = ["fetch_weights", "find_weights", "output_path"]
 
@@ -59,9 +60,9 @@ def find_weights(
     question = f"There are no weights in {path.parent}. Fetch VGG-19 (80 MB) and normalise it now? [y/N] "
     if not assume_yes and not (interactive and _agreed(ask, question)):
         raise InputError(
-            f"There are no VGG-19 weights: {shown(path)} is missing; get them with `python -m audiostyle weights "
-            "fetch`, make them from a file you have with `python -m audiostyle weights convert FILE`, or try without "
-            "by `--weights random`."
+            f"There are no VGG-19 weights: {shown(path)} is missing; get them with `{invocation('weights fetch')}`, "
+            f"make them from a file you have with `{invocation('weights convert FILE')}`, or try without by "
+            "`--weights random`."
         )
     (fetch or fetch_weights)(output_path(path))
     return path

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from audiostyle.errors import RunError
 from audiostyle.files import reason, shown
+from audiostyle.invocation import invocation
 
 __all__ = ["KERAS_MD5", "KERAS_NAME", "KERAS_URLS", "download"]
 
@@ -95,7 +96,7 @@ def download(
             raise RunError(f"The download could not be written to {shown(folder)}: {reason(error)}.") from error
     raise RunError(
         f"The weights could not be fetched ({'; '.join(dict.fromkeys(reasons))}); "
-        f"get them by hand: download {urls[0]} elsewhere and run `python -m audiostyle weights convert` on it, "
+        f"get them by hand: download {urls[0]} elsewhere and run `{invocation('weights convert')}` on it, "
         "do the same with any other VGG-19 file (Lasagne, MatConvNet, Caffe .npz or .npy, Johnson's .pth), "
         "or use `--weights random`."
     )

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from audiostyle.errors import InputError
 from audiostyle.files import shown
+from audiostyle.invocation import invocation
 from audiostyle.weights.formats import read_weights_file
 from audiostyle.weights.identify import Orientation, measure_activity, neighbour_correlation, orientation
 from audiostyle.weights.known_files import TORCHVISION_PREFIX, KnownFile, known_file
@@ -196,7 +197,7 @@ def _unnormalised_note(path: Path, published: bool, deviation: float) -> str:
     return (
         f"The weights {shown(path)} are not normalised (mean activations typically differ from 1 by a factor of "
         f"{deviation:.3g}), so the paper's loss weights do not fit them; "
-        f"`python -m audiostyle weights {how}` makes a normalised file."
+        f"`{invocation(f'weights {how}')}` makes a normalised file."
     )
 
 
@@ -210,5 +211,5 @@ def _refuse_torchvision(path: Path, sha256: str, trained: bool, unit_pixels: boo
         raise InputError(
             f"{where} is torchvision's VGG-19 (vgg19-{TORCHVISION_PREFIX}) or a relative: it was trained anew on "
             "red-green-blue pictures of 0 to 1, so the paper's losses do not fit it; "
-            "use Simonyan and Zisserman's weights (`python -m audiostyle weights fetch`)."
+            f"use Simonyan and Zisserman's weights (`{invocation('weights fetch')}`)."
         )

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from audiostyle.invocation import checkout
+
 __all__ = ["WEIGHTS_NAME", "default_weights_path", "weights_folder"]
 
 #: The authors' name for the normalised weights.
@@ -16,9 +18,9 @@ def weights_folder() -> Path:
     In a checkout ``vgg19_weights`` beside the package, elsewhere ``audiostyle/vgg19_weights`` in the user's
     data folder (``XDG_DATA_HOME``, by default ``~/.local/share``).
     """
-    beside = Path(__file__).resolve().parents[2] / _FOLDER
-    if beside.is_dir():
-        return beside
+    repository = checkout()
+    if repository is not None:
+        return repository / _FOLDER
     data = os.environ.get("XDG_DATA_HOME", "")
     # The specification has relative paths ignored.
     base = Path(data) if os.path.isabs(data) else Path(os.path.expanduser("~/.local/share"))

@@ -74,7 +74,9 @@ def test_the_usual_place_of_a_checkout_is_beside_the_package():
 
 @pytest.mark.parametrize("data", ["absolute", "relative", ""])
 def test_the_usual_place_of_an_installed_package_is_the_users(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(places, "__file__", os.fspath(tmp_path / "site-packages/audiostyle/weights/places.py"))
+    installed = tmp_path / "site-packages/audiostyle"
+    monkeypatch.setattr("audiostyle.invocation.__file__", os.fspath(installed / "invocation.py"))
+    (installed.parent / "vgg19_weights").mkdir(parents=True)  # another package's, for all we know
     monkeypatch.setenv("HOME", os.fspath(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", os.fspath(tmp_path / "data") if data == "absolute" else data)
     base = tmp_path / "data" if data == "absolute" else tmp_path / ".local/share"

@@ -16,6 +16,8 @@ import sys
 import time
 from pathlib import Path
 
+from debian_root import INSIDE, PIP_CONFIGURATION, certificates, make_root, run_in
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("IMAGE_TEST_FOLDER", "/var/tmp/audiostyle-image-test"))
 CALLER = "4321:4321"  # no user of the image
@@ -24,20 +26,6 @@ POCL = ("pocl-opencl-icd=3.1-3+deb12u1", "ocl-icd-opencl-dev=2.3.1-1", "libclbla
 CLIPS = ("rock.wav", "reggae.wav")
 QUICK = ("--weights", "random", "--duration", "0.3", "--iterations", "2", "--max-evaluations", "2", "--overwrite")
 TRANSFER = (*CLIPS, "--rowac", "--colac", *QUICK)
-# Mounts, then the command: what `docker run` does, in the new namespaces that unshare made.
-START = """
-set -e
-root=$1 mode=$2 user=$3 folder=$4; shift 4
-mount --bind "$root" "$root"
-mount -t proc proc "$root/proc"
-mount --rbind /dev "$root/dev"
-mount --rbind /sys "$root/sys"
-mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
-while [ "$1" != -- ]; do mount --bind "$1" "$root$2"; shift 2; done
-shift
-[ "$mode" = rw ] || mount -o remount,bind,ro "$root"
-exec chroot --userspec="$user" "$root" /bin/sh -c 'cd "$0" && exec "$@"' "$folder" "$@"
-"""
 
 
 class Failed(Exception):
@@ -57,8 +45,7 @@ def make_base(suite):
     say(f"base image {suite}")
     tree = FOLDER / suite
     if not (tree / "made").exists():
-        shutil.rmtree(tree, ignore_errors=True)
-        subprocess.run(["debootstrap", "--variant=minbase", suite, tree], check=True, stdout=subprocess.DEVNULL)
+        make_root(suite, tree)
         (tree / "made").touch()
     (FOLDER / "Containerfile").write_text(f"FROM scratch\nADD {suite} /\n")
     buildah("bud", "--isolation", "chroot", "--tag", f"localhost/{suite}", "--file", FOLDER / "Containerfile", FOLDER)
@@ -68,10 +55,10 @@ def build(target):
     """Build a target of the Dockerfile, with this machine's certificates where pip has been told of some."""
     say(f"image {target}")
     mounts = []
-    certificates = os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE")
-    if certificates:
-        (FOLDER / "pip.conf").write_text("[global]\ncert = /run/certificates.crt\n")
-        mounts = ["-v", f"{certificates}:/run/certificates.crt:ro", "-v", f"{FOLDER / 'pip.conf'}:/etc/pip.conf:ro"]
+    trusted = certificates()
+    if trusted:
+        (FOLDER / "pip.conf").write_text(PIP_CONFIGURATION)
+        mounts = ["-v", f"{trusted}:{INSIDE}:ro", "-v", f"{FOLDER / 'pip.conf'}:/etc/pip.conf:ro"]
     bases = [f"--build-arg={argument}=localhost/{suite}" for suite, argument in BASES.items()]
     tag = f"localhost/audiostyle:{target}"
     started = time.monotonic()
@@ -96,14 +83,11 @@ class Container:
     def run(self, *command, mounts, entrypoint=None, user=CALLER, mode="rw", environment=()):
         """Run a command after the entry point and return it completed."""
         inside = self.configuration
-        environment = [*inside["Env"], *environment]
-        bound = [str(path) for pair in mounts for path in pair]
         whole = [*(inside["Entrypoint"] if entrypoint is None else entrypoint), *command]
-        arguments = [self.root, mode, user, inside["WorkingDir"], *bound, "--", "env", "-i", *environment, *whole]
-        namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
-        return subprocess.run(
-            [*namespaces, "sh", "-c", START, "start", *arguments], capture_output=True, text=True, check=False
-        )
+        return run_in(
+            self.root, *whole, user=user, folder=inside["WorkingDir"], mounts=mounts, mode=mode,
+            environment=[*inside["Env"], *environment],
+        )  # fmt: skip
 
 
 def expect(truth, text, done=None):
