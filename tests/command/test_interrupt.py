@@ -6,11 +6,22 @@ import signal
 import sys
 import time
 import weakref
+from collections.abc import Iterator
 
 import pytest
 
 from audiostyle.command.interrupt import graceful_signals
 from audiostyle.errors import Interrupted
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """Whoever runs the tests may ignore these signals, as a shell does for a job in the background."""
+    numbers = signal.SIGHUP, signal.SIGINT, signal.SIGTERM
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def send(number: int) -> None:
