@@ -80,9 +80,10 @@ def preset(name: str) -> Settings:
 def preset_of(settings: Settings) -> str:
     """Return the preset whose values settings have wherever presets differ, or nothing if they are a mixture.
 
-    The representation does not count, for ``--spec`` goes with each.
+    What is asked for beside a preset (``--spec``, ``--rowac``, ``--colac``, ``--iterations``) does not count.
     """
-    compared = {field for values in PRESETS.values() for field in values} - {"representation"}
+    asked = {"representation", "rowac", "colac", "iterations"}
+    compared = {field for values in PRESETS.values() for field in values} - asked
     for name in PRESETS:
         if all(getattr(settings, field) == getattr(preset(name), field) for field in compared):
             return name
