@@ -44,7 +44,7 @@ CMD ["--help"]
 HEALTHCHECK NONE
 LABEL org.opencontainers.image.title="AudioStyle" \
       org.opencontainers.image.description="Artistic style transfer for music data, on Theano and Lasagne" \
-      org.opencontainers.image.version="1.0.0" \
+      org.opencontainers.image.version="1.1.0" \
       org.opencontainers.image.base.name="docker.io/library/debian:bookworm-20250520-slim"
 
 

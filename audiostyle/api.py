@@ -30,7 +30,7 @@ class Transfer:
         The clips at every stage before the network.
     weights : Weights
     rounds : list of Round
-        Every finished round with its image.
+        Every finished round with its image; what L-BFGS remembers, which is large, only the last one has.
     evaluations : list of Evaluation
         Every evaluation of the losses, in order.
     result : Synthesis
@@ -54,7 +54,7 @@ class Transfer:
         """Write the sound as a WAV file, whole or not at all."""
         from audiostyle.audio.clip import write_wav
 
-        write_wav(path, self.result.samples, self.settings, self.content.level)
+        write_wav(path, self.result.samples, self.settings, self.content.level(self.settings))
 
 
 def make_objective(content: np.ndarray, style: np.ndarray, weights: Weights, settings: Settings) -> Any:
@@ -123,8 +123,10 @@ def transfer(
             on_evaluation(evaluation)
 
     height, width = first.tensor.shape[2:]
-    image, rounds = start_image(height, width, settings), []
+    image = start_image(height, width, settings, first.tensor)
+    rounds: list[Round] = []
     for finished in descend(objective, image, settings, heard):
+        rounds[-1:] = [dataclasses.replace(before, state={}) for before in rounds[-1:]]
         rounds.append(finished)
         image = finished.image
         if on_round is not None:

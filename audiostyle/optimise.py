@@ -5,26 +5,30 @@ bar shows them, an archive keeps them, a test compares them.
 
 The authors call ``scipy.optimize.fmin_l_bfgs_b`` again and again, 40 evaluations each, from the last
 point that was evaluated and with an empty memory (imageTransfer.py:104-107; D5, T16).  So between two
-rounds the image is the whole state, which is what makes an exact resume possible.
+rounds the image is the whole state, which is what makes an exact resume possible; with
+``restart="continue"`` the optimiser's arrays belong to it.
 """
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import scipy.optimize
 
 from audiostyle.errors import RunError
+from audiostyle.lbfgs import Lbfgs
 from audiostyle.settings import Settings
 
-__all__ = ["Evaluation", "Round", "descend", "run_round", "start_image"]
+__all__ = ["Evaluation", "Round", "descend", "run_round", "start_image", "state_size"]
 
 ObjectiveFunction = Callable[[np.ndarray], tuple[dict[str, float], float, np.ndarray]]
 
 # The authors' code initialises sixteen convolution layers at random before it loads their weights
 # (vggnet.py), so that many numbers of numpy's generator are gone: sum of out * in * 9.
 _GLOROT_DRAWS = 20_018_880
+# scipy's warnflag where a round has had its evaluations.
+_LIMIT_REACHED = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Evaluation:
 
 @dataclasses.dataclass(frozen=True)
 class Round:
-    """One finished L-BFGS run (T16: its memory starts empty).
+    """One finished L-BFGS run (T16: its memory starts empty), or part of one with ``restart="continue"``.
 
     Attributes
     ----------
@@ -80,7 +84,8 @@ class Round:
     seconds : float
         Wall-clock time of the whole round.
     state : dict of str to numpy.ndarray
-        What the optimiser carries into the next round besides the image; nothing where its memory starts empty.
+        What the optimiser carries into the next round besides the image; nothing where its memory starts empty:
+        without ``restart="continue"``, and after an optimiser that had come to its end.
     """
 
     index: int
@@ -94,8 +99,14 @@ class Round:
     state: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
-def start_image(height: int, width: int, settings: Settings) -> np.ndarray:
-    """Return the first image, uniform noise in -128 .. 128.
+def start_image(
+    height: int,
+    width: int,
+    settings: Settings,
+    content: np.ndarray | None = None,
+    earlier: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return the first image: uniform noise in -128 .. 128, or a picture with a share of it.
 
     Parameters
     ----------
@@ -104,6 +115,11 @@ def start_image(height: int, width: int, settings: Settings) -> np.ndarray:
     settings : Settings
         ``seed``; with ``start='released'`` the numbers that the authors' code draws and throws away
         (the network's initial weights, one whole image, imageTransfer.py:46) are skipped.
+        ``start_noise`` is the share of noise, the seed's first draw, that is blended into a picture.
+    content : np.ndarray ``(1, 3, height, width)``, optional
+        The network's image of the content; needed, and used, for ``start='content'`` only.
+    earlier : np.ndarray ``(1, 3, height, width)``, optional
+        Where an earlier run ended; with it, the start is made of it whatever ``start`` says.
 
     Returns
     -------
@@ -111,11 +127,22 @@ def start_image(height: int, width: int, settings: Settings) -> np.ndarray:
     """
     shape = (1, 3, height, width)
     random = np.random.RandomState(settings.seed)
+    if earlier is not None or settings.start == "content":
+        picture = content if earlier is None else earlier
+        if picture is None:
+            raise ValueError("start='content' needs the content's image")
+        noise = random.uniform(-128, 128, shape)
+        return ((1 - settings.start_noise) * picture + settings.start_noise * noise).astype(settings.float_type)
     if settings.start == "released":
         to_skip = _GLOROT_DRAWS + int(np.prod(shape))
         while to_skip:
             to_skip -= random.random_sample(min(to_skip, 1_000_000)).size
     return random.uniform(-128, 128, shape).astype(settings.float_type)
+
+
+def state_size(image: np.ndarray, settings: Settings) -> int:
+    """Return the bytes of the :attr:`Round.state` of rounds over such an image, at most."""
+    return sum(array.nbytes for array in Lbfgs(image).state.values()) if settings.restart == "continue" else 0
 
 
 def _ignore(evaluation: Evaluation) -> None:
@@ -128,6 +155,7 @@ def descend(
     settings: Settings,
     on_evaluation: Callable[[Evaluation], None] = _ignore,
     first_round: int = 1,
+    state: Mapping[str, np.ndarray] | None = None,
 ) -> Iterator[Round]:
     """Run the rounds that `settings` ask for, yielding each when it is done.
 
@@ -143,6 +171,8 @@ def descend(
         Called with an :class:`Evaluation` after each; what it raises ends the descent.
     first_round : int
         Number of the first round, greater than 1 when a run is resumed.
+    state : mapping of str to np.ndarray, optional
+        :attr:`Round.state` of the round before, when a run is resumed; ``restart='continue'`` only goes on with it.
 
     Yields
     ------
@@ -151,11 +181,11 @@ def descend(
     Raises
     ------
     RunError
-        If a loss or gradient is not finite.
+        If a loss or gradient is not finite, or `state` is that of another version of scipy.
     """
     for index in range(first_round, settings.rounds + 1):
-        finished = run_round(objective, image, settings, index, on_evaluation)
-        image = finished.image
+        finished = run_round(objective, image, settings, index, on_evaluation, state)
+        image, state = finished.image, finished.state
         yield finished
 
 
@@ -165,8 +195,9 @@ def run_round(
     settings: Settings,
     index: int = 1,
     on_evaluation: Callable[[Evaluation], None] = _ignore,
+    state: Mapping[str, np.ndarray] | None = None,
 ) -> Round:
-    """Run one L-BFGS-B from `image` and return where the next one starts."""
+    """Run one L-BFGS-B from `image`, or go on with that of `state`, and return where the next one starts."""
     shape, dtype = image.shape, image.dtype
     started = time.perf_counter()
     count = 0
@@ -184,22 +215,45 @@ def run_round(
         on_evaluation(Evaluation(index, count, parts, total, time.perf_counter() - begun, candidate))
         return total, gradient.ravel().astype("float64")
 
-    best, best_total, information = scipy.optimize.fmin_l_bfgs_b(
-        evaluate, image.ravel().astype("float64"), maxfun=settings.max_evaluations
-    )
-    if settings.restart == "best":
-        last_image, last_total = best.reshape(shape).astype(dtype), float(best_total)
-    message = information["task"]
+    if settings.restart == "continue":
+        lbfgs = Lbfgs.resumed(state) if state else Lbfgs(image)
+        message, warnflag, steps = _go_on(lbfgs, evaluate, settings.max_evaluations)
+        # Stopped by the limit it goes on; what is left to do when it has come to its end, a new one finds.
+        kept = lbfgs.state if warnflag == _LIMIT_REACHED else {}
+    else:
+        best, best_total, information = scipy.optimize.fmin_l_bfgs_b(
+            evaluate, image.ravel().astype("float64"), maxfun=settings.max_evaluations
+        )
+        if settings.restart == "best":
+            last_image, last_total = best.reshape(shape).astype(dtype), float(best_total)
+        message, warnflag, steps, kept = information["task"], information["warnflag"], information["nit"], {}
     return Round(
         index=index,
         image=last_image,
         total=last_total,
         evaluations=count,
         message=message.decode() if isinstance(message, bytes) else str(message),
-        warnflag=int(information["warnflag"]),
-        nit=int(information["nit"]),
+        warnflag=int(warnflag),
+        nit=int(steps),
         seconds=time.perf_counter() - started,
+        state=kept,
     )
+
+
+def _go_on(
+    lbfgs: Lbfgs, evaluate: Callable[[np.ndarray], tuple[float, np.ndarray]], limit: int
+) -> tuple[str, int, int]:
+    """Take steps until `limit` evaluations are passed, as scipy does; return message, warnflag and number of steps."""
+    evaluations = steps = 0
+    while (event := lbfgs.advance()) in ("evaluate", "step"):
+        if event == "evaluate":
+            lbfgs.tell(*evaluate(lbfgs.point))
+            evaluations += 1
+        else:
+            steps += 1
+            if evaluations > limit:
+                return "STOP: TOTAL NO. of f AND g EVALUATIONS EXCEEDS LIMIT", _LIMIT_REACHED, steps
+    return lbfgs.message, 0 if event == "converged" else 2, steps
 
 
 def _check_finite(parts: dict[str, float], total: float, gradient: np.ndarray, index: int, count: int) -> None:

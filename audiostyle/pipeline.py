@@ -11,12 +11,22 @@ import numpy as np
 
 from audiostyle.audio.clip import bandpass, load_clip, to_int16
 from audiostyle.audio.inversion import invert
-from audiostyle.audio.representation import spectrogram_to_values, values_to_spectrogram
+from audiostyle.audio.output_level import level_of
+from audiostyle.audio.representation import in_time_with, spectrogram_to_values, values_to_spectrogram
 from audiostyle.audio.spectrogram import log_spectrogram
 from audiostyle.image import image_to_tensor, tensor_to_values, values_to_image
 from audiostyle.settings import Settings
 
-__all__ = ["Analysis", "Synthesis", "analyse", "analyse_samples", "read_back", "synthesise", "through_the_image"]
+__all__ = [
+    "Analysis",
+    "Synthesis",
+    "analyse",
+    "analyse_samples",
+    "read_back",
+    "sound_of",
+    "synthesise",
+    "through_the_image",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,10 +54,9 @@ class Analysis:
     value_range: tuple[float, float]
     tensor: np.ndarray
 
-    @property
-    def level(self) -> float:
-        """Root mean square of the samples, full scale at 1."""
-        return float(np.sqrt(np.mean(self.samples**2)))
+    def level(self, settings: Settings) -> float:
+        """Return how loud the clip is, as ``output_level`` measures it."""
+        return level_of(self.samples, settings)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +122,26 @@ def read_back(
     return values, values_to_spectrogram(values, settings)
 
 
+def sound_of(
+    spectrogram: np.ndarray,
+    content: Analysis,
+    settings: Settings,
+    trace: Callable[[int, np.ndarray, np.ndarray], None] | None = None,
+) -> np.ndarray:
+    """Return the samples ``(n_samples,)`` of a log spectrogram that :func:`read_back` gave.
+
+    Parameters
+    ----------
+    spectrogram : np.ndarray ``(n_frames, n_bins)``
+    content : Analysis
+        Whose phases are the first, if the settings say so.
+    settings : Settings
+    trace : callable, optional
+        As :func:`audiostyle.audio.inversion.invert` calls it.
+    """
+    return invert(spectrogram, settings, trace=trace, content=in_time_with(content.bandpassed, settings))
+
+
 def synthesise(
     tensor: np.ndarray,
     content: Analysis,
@@ -130,7 +159,7 @@ def synthesise(
         As :func:`audiostyle.audio.inversion.invert` calls it.
     """
     values, spectrogram = read_back(tensor, content, style, settings)
-    return Synthesis(values, spectrogram, invert(spectrogram, settings, trace=trace))
+    return Synthesis(values, spectrogram, sound_of(spectrogram, content, settings, trace))
 
 
 def through_the_image(samples: np.ndarray, settings: Settings) -> np.ndarray:
@@ -151,4 +180,4 @@ def through_the_image(samples: np.ndarray, settings: Settings) -> np.ndarray:
         Samples as a player gets them from the WAV file, 16-bit steps and all, full scale at 1.
     """
     clip = analyse_samples(samples, samples, settings)
-    return to_int16(synthesise(clip.tensor, clip, clip, settings).samples, settings, clip.level) / 32768.0
+    return to_int16(synthesise(clip.tensor, clip, clip, settings).samples, settings, clip.level(settings)) / 32768.0

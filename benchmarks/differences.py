@@ -17,13 +17,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from audiostyle.audio.clip import to_int16
-from audiostyle.audio.inversion import invert
+from audiostyle.audio.output_level import level_of
 from audiostyle.audio.quality import spectral_convergence
-from audiostyle.audio.representation import values_to_spectrogram
-from audiostyle.image import tensor_to_values
 from audiostyle.network.start import start_theano
 from audiostyle.optimise import descend, start_image
-from audiostyle.pipeline import analyse
+from audiostyle.pipeline import analyse, synthesise
 from audiostyle.settings import Settings, preset
 from audiostyle.study.stage_recording import choose_image
 from audiostyle.weights.load import load_weights
@@ -73,12 +71,13 @@ TRAPS = [
     ("T10", "inverse frames are the middle half of each inverse transform", "mfcc.py:174", "`inversion_frame`"),
     ("T11", "each inverse frame is reversed in time, then slid to fit", "mfcc.py:193",
      "`inversion_reversal`, `inversion_alignment`"),
-    ("T12", "20 iterations are 21 inversions", "mfcc.py:138-153", "`inversion_iterations`, `inversion`"),
+    ("T12", "20 iterations are 21 inversions", "mfcc.py:138-153",
+     "`inversion_iterations`, `inversion`, `inversion_phase`"),
     ("T13", "a positive peak of 32768 becomes -32768", "audioUtils.py:62", "`int16_peak`"),
     ("T14", "loudness is lost, and the floor of -4 sounds", "mfcc.py:101",
      "`output_level`, `inversion_floor`, `log_floor`"),
     ("T15", "twenty million random numbers are drawn before the start image", "imageTransfer.py:46, 86",
-     "`start`, `seed`"),
+     "`start`, `start_noise`, `seed`"),
     ("T16", "the next run starts from the last point evaluated, not the best", "imageTransfer.py:106", "`restart`"),
     ("T18", "float32, but for the sums that an int64 divides", "losses.py:19", "`float_type` (`--float64`)"),
     ("T20", "window 2048, hop 2048 / 16", "audioUtils.py:10", "`n_fft`, `hop_length`"),
@@ -129,9 +128,14 @@ SOUND = [
     ({}, {"inversion_iterations": 100}),
     ({}, {"inversion": "griffinlim"}),
     (SPEC, {"inversion": "griffinlim"}),
+    ({}, {"inversion": "griffinlim", "inversion_phase": "pghi"}),
+    (SPEC, {"inversion": "griffinlim", "inversion_phase": "pghi"}),
+    ({}, {"inversion": "griffinlim", "inversion_phase": "content"}),
+    (SPEC, {"inversion": "griffinlim", "inversion_phase": "content"}),
     ({}, {"inversion_floor": "silent"}),
     ({}, {"int16_peak": "clip"}),
     ({}, {"output_level": "content"}),
+    ({}, {"output_level": "loudness"}),
 ]
 NETWORK = [
     {"pooling": "max"},
@@ -168,10 +172,9 @@ class Clips:
     def passed(self, settings):
         """The content's stages, and its quality after image and inversion: (stages, whole way, inversion alone)."""
         content, style = (analyse(path, settings) for path in (self.content, self.style))
-        ranges = {"content": content.value_range, "style": style.value_range}
-        log_spec = values_to_spectrogram(tensor_to_values(content.tensor, ranges, settings), settings)
-        samples = invert(log_spec, settings)
-        level = float(np.sqrt(np.mean(content.bandpassed**2)))
+        made = synthesise(content.tensor, content, style, settings)
+        log_spec, samples = made.spectrogram, made.samples
+        level = level_of(content.bandpassed, settings)
         sound = to_int16(samples, settings, level)
         # The released analysis measures all of them.
         analysis = Settings()

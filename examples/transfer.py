@@ -15,4 +15,4 @@ image = audiostyle.start_image(height, width, settings)
 for finished in audiostyle.descend(objective, image, settings):
     print(f"round {finished.index}: {finished.evaluations} evaluations, loss {finished.total:.6g}")
 result = audiostyle.synthesise(finished.image, content, style, settings)
-audiostyle.write_wav(output, result.samples, settings, content.level)
+audiostyle.write_wav(output, result.samples, settings, content.level(settings))

@@ -18,6 +18,7 @@ from scipy.io import wavfile
 from audiostyle.audio.clip import to_int16
 from audiostyle.audio.inversion import invert
 from audiostyle.audio.representation import values_to_spectrogram
+from audiostyle.audio.sound_writer import sound_name, write_sound
 from audiostyle.errors import InputError
 from audiostyle.image import tensor_to_values
 from audiostyle.network.gpu.device import resolve_device
@@ -34,6 +35,7 @@ from audiostyle.network.objective import Objective  # noqa: E402
 ROOT = Path(__file__).resolve().parents[1]
 BASE = Settings(duration=0.3, inversion_iterations=2)
 SPEC = {"representation": "spectrogram"}
+TEXTBOOK = {"inversion": "griffinlim"}
 
 # Field -> what else is set, another value of it, and the first stage that it changes.
 OF_SOUND = {
@@ -65,6 +67,7 @@ OF_SOUND = {
     "denormalise_range": ({}, "style", "values back"),
     "inversion": ({}, "griffinlim", "waves"),
     "inversion_iterations": ({}, 3, "waves"),
+    "inversion_phase": (TEXTBOOK, "pghi", "waves"),
     "inversion_mirror": ({}, "exact", "waves"),
     "inversion_reversal": ({}, False, "waves"),
     "inversion_alignment": ({}, False, "waves"),
@@ -72,6 +75,9 @@ OF_SOUND = {
     "inversion_floor": ({}, "silent", "waves"),
     "int16_peak": ({}, "clip", "int16"),
     "output_level": ({}, "content", "int16"),
+    "output_channels": ({}, "content", "file"),
+    "output_rate": ({}, "content", "file"),
+    "output_format": ({}, "wav24", "file"),
 }
 ALSO_OF_SOUND = [
     ("representation", {}, "spectrogram", "values"),
@@ -80,6 +86,9 @@ ALSO_OF_SOUND = [
     ("output_channel", {}, "blue", "values back"),
     ("output_channel", {}, "mean", "values back"),
     ("denormalise_range", {}, "mean", "values back"),
+    ("output_level", {}, "loudness", "int16"),
+    *(("output_format", {}, form, "file") for form in ("wav_float", "flac", "ogg")),
+    ("inversion_phase", TEXTBOOK, "content", "waves"),
 ]
 
 # The same of the network: which loss parts change. All others, and the features, stay.
@@ -111,7 +120,7 @@ ALSO_OF_NETWORK = [
 
 # Those of the descent and the machine have a test of their own below.
 OF_DESCENT = {"iterations": 3, "round_count": "as_asked", "max_evaluations": 9, "restart": "best"}
-OTHERS = {"float_type", "device", "convolution", "threads", "seed", "start"}
+OTHERS = {"float_type", "device", "convolution", "threads", "seed", "start", "start_noise"}
 
 sound_cases = [(name, *case) for name, case in OF_SOUND.items()] + ALSO_OF_SOUND
 network_cases = [(name, *case) for name, case in OF_NETWORK.items()] + ALSO_OF_NETWORK
@@ -121,7 +130,8 @@ def test_every_field_and_every_choice_has_its_test():
     fields = {field.name: field for field in dataclasses.fields(Settings)}
     assert set(OF_SOUND) | set(OF_NETWORK) | set(OF_DESCENT) | OTHERS == set(fields)
     tried = {(name, value) for name, _, value, _ in sound_cases + network_cases}
-    tried |= set(OF_DESCENT.items()) | {("float_type", "float64"), ("start", "first_draw")}
+    tried |= set(OF_DESCENT.items()) | {("float_type", "float64"), ("start", "first_draw"), ("start", "content")}
+    tried |= {("restart", "continue")}
     for name, field in fields.items():
         choices = field.metadata["choices"]
         if choices is None or isinstance(field.default, tuple) or name in ("content_layer", "convolution"):
@@ -137,6 +147,8 @@ def clips(tmp_path_factory):
     for name, pitch in (("content", 220), ("style", 330)):
         sound = np.sin(2 * np.pi * pitch * time) + 0.3 * random.standard_normal(len(time)) * np.exp(-9 * (time % 0.1))
         wavfile.write(folder / f"{name}.wav", 24000, (sound / np.abs(sound).max() * 20000).astype(np.int16))
+    sound = np.random.RandomState(1).uniform(-9000, 9000, (13000, 2))
+    wavfile.write(folder / "stereo.wav", 32000, (sound * [1, 0.1]).astype(np.int16))
     return folder
 
 
@@ -155,12 +167,18 @@ def sound_stages(folder, settings):
     stages["spectrogram back"] = [values_to_spectrogram(tensor_to_values(content.tensor, ranges, settings), settings)]
     waves = []
     samples = invert(
-        stages["spectrogram back"][0], settings, trace=lambda index, wave, slides: waves.append(wave.copy())
+        stages["spectrogram back"][0],
+        settings,
+        trace=lambda index, wave, slides: waves.append(wave.copy()),
+        content=content.bandpassed,
     )
     stages["waves"] = waves
     # A positive peak, so that the question of 32768 arises.
     samples *= np.sign(samples[np.abs(samples).argmax()])
-    stages["int16"] = [to_int16(samples, settings, level=0.01)]
+    stages["int16"] = [to_int16(samples, settings, level=-40.0 if settings.output_level == "loudness" else 0.01)]
+    path = folder / sound_name(settings)
+    write_sound(path, samples, str(folder / "stereo.wav"), settings, level=0.01)
+    stages["file"] = [np.frombuffer(path.read_bytes(), np.uint8)]
     return stages
 
 
@@ -227,10 +245,19 @@ def test_settings_of_the_descent(name):
     assert descent(base) == descent(base)
 
 
+def test_restart_continue():
+    base = Settings(iterations=5, max_evaluations=2)
+    assert descent(base) != descent(dataclasses.replace(base, restart="continue"))
+
+
 def test_settings_of_the_start():
     first = start_image(3, 4, Settings())
     assert not np.array_equal(first, start_image(3, 4, Settings(seed=1)))
     assert not np.array_equal(first, start_image(3, 4, Settings(start="first_draw")))
+    picture = np.ones((1, 3, 3, 4))
+    content = start_image(3, 4, Settings(start="content"), picture)
+    assert not np.array_equal(first, content)
+    assert not np.array_equal(content, start_image(3, 4, Settings(start="content", start_noise=0.1), picture))
 
 
 def test_convolution():

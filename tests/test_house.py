@@ -18,10 +18,10 @@ MODULES = {
 #: Rooms from the ground up: a room may import from its own level's other modules and from those before it.
 LEVELS: list[set[str]] = [
     {"errors", "version"},
-    {"files", "isolation", "cache", "settings"},
+    {"files", "invocation", "isolation", "cache", "settings"},
     {"audio", "weights"},
     {"image", "network"},
-    {"pipeline", "optimise"},
+    {"pipeline", "optimise", "lbfgs"},
     {"api"},
     {"run"},
     {"study", "demo", "doctor"},

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from audiostyle.errors import RunError
-from audiostyle.optimise import descend, run_round
+from audiostyle.optimise import descend, run_round, state_size
 from audiostyle.settings import Settings
 
 SHAPE = (1, 3, 4, 5)
@@ -113,3 +113,44 @@ def test_what_the_callback_raises_ends_the_transfer(objective):
 
     with pytest.raises(KeyboardInterrupt):
         list(descend(objective, start(), Settings(), stop))
+
+
+def test_with_the_memory_kept_rounds_are_one_long_run(objective):
+    """The points are those of one scipy run, however often it is cut; only that much the released rounds lose."""
+    import scipy.optimize
+
+    seen, expected = [], []
+    settings = Settings(iterations=9, max_evaluations=3, restart="continue")
+    rounds = list(descend(objective, start(), settings, lambda one: seen.append(one.total)))
+    assert [finished.index for finished in rounds] == list(range(1, 9))
+
+    def evaluate(point):
+        _, total, gradient = objective(point.reshape(SHAPE).astype("float32"))
+        expected.append(total)
+        return total, gradient.ravel().astype("float64")
+
+    scipy.optimize.fmin_l_bfgs_b(evaluate, start().ravel().astype("float64"))
+    assert len(seen) > 20
+    assert seen == expected[: len(seen)]
+    afresh = list(descend(objective, start(), Settings(iterations=9, max_evaluations=3)))
+    assert rounds[-1].total < afresh[-1].total
+
+
+def test_with_its_state_a_descent_goes_on_to_the_bit(objective):
+    settings = Settings(iterations=7, max_evaluations=3, restart="continue")
+    whole = list(descend(objective, start(), settings))
+    kept = {name: array.copy() for name, array in whole[2].state.items()}
+    again = list(descend(objective, whole[2].image, settings, first_round=4, state=kept))
+    assert [one.image.tobytes() for one in again] == [one.image.tobytes() for one in whole[3:]]
+    for name, array in whole[2].state.items():
+        assert np.array_equal(array, kept[name]), "the rounds after it have changed it"
+    assert sum(array.nbytes for array in kept.values()) == state_size(start(), settings)
+    assert state_size(start(), Settings()) == 0
+
+
+def test_an_optimiser_at_its_end_is_followed_by_a_new_one(objective):
+    settings = Settings(iterations=3, max_evaluations=1000, restart="continue")
+    first, second = descend(objective, start(), settings)
+    assert first.warnflag == 0
+    assert first.state == {}
+    assert second.total <= first.total * (1 + 1e-6)

@@ -1,5 +1,7 @@
 """The start image is the one the authors' code would have drawn (T15)."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -33,3 +35,19 @@ def test_skipped_numbers_are_those_of_the_initial_weights():
 def test_first_draw_is_the_seeds_first(seed):
     expected = np.random.RandomState(seed).uniform(-128, 128, (1, 3, 4, 6)).astype("float32")
     np.testing.assert_array_equal(start_image(4, 6, Settings(seed=seed, start="first_draw")), expected)
+
+
+def test_a_picture_and_its_blend_with_noise():
+    picture = np.random.RandomState(3).uniform(-128, 128, (1, 3, 4, 6)).astype("float32")
+    noise = start_image(4, 6, Settings(seed=5, start="first_draw"))
+    content = Settings(seed=5, start="content")
+    np.testing.assert_array_equal(start_image(4, 6, content, picture), picture)
+    blended = start_image(4, 6, dataclasses.replace(content, start_noise=0.25), picture)
+    np.testing.assert_allclose(blended, 0.75 * picture + 0.25 * noise, rtol=1e-5, atol=1e-4)
+    np.testing.assert_array_equal(start_image(4, 6, dataclasses.replace(content, start_noise=1.0), picture), noise)
+    # Noise has no use for the content's picture; an earlier run's goes before the settings' own start.
+    np.testing.assert_array_equal(start_image(4, 6, Settings(seed=5, start="first_draw"), picture), noise)
+    np.testing.assert_array_equal(start_image(4, 6, Settings(), None, picture), picture)
+    np.testing.assert_array_equal(start_image(4, 6, content, noise, picture), picture)
+    with pytest.raises(ValueError, match="content"):
+        start_image(4, 6, content)

@@ -11,7 +11,8 @@ import stat
 import numpy as np
 
 from audiostyle.audio.decoding import FULL_SCALE, decode
-from audiostyle.errors import InputError, RunError
+from audiostyle.audio.output_level import scaled
+from audiostyle.errors import InputError
 from audiostyle.files import replacing, shown
 from audiostyle.isolation import isolated
 from audiostyle.settings import Settings
@@ -102,16 +103,14 @@ def to_int16(samples: np.ndarray, settings: Settings, level: float | None = None
     samples : np.ndarray
         Samples of shape ``(n_samples,)``, any scale.
     settings : Settings
-        ``output_level`` chooses the gain: ``peak`` brings the largest sample to full scale,
-        ``content`` brings the RMS to `level`, or as near as full scale allows.  ``int16_peak`` says
-        what 32768 becomes.
+        What :func:`~audiostyle.audio.output_level.scaled` uses; ``int16_peak`` says what 32768 becomes.
     level : float, optional
-        RMS of the content clip at full scale 1; needed for ``output_level="content"`` only.
+        As for :func:`~audiostyle.audio.output_level.scaled`.
 
     Returns
     -------
     np.ndarray
-        int16 of shape ``(n_samples,)``.
+        int16 of the shape of `samples`.
 
     Raises
     ------
@@ -127,17 +126,7 @@ def to_int16(samples: np.ndarray, settings: Settings, level: float | None = None
     >>> to_int16(np.array([0.0, 0.25, 0.5]), Settings()).tolist()
     [0, 16384, -32768]
     """
-    samples = np.asarray(samples, dtype=np.float64)
-    peak = np.abs(samples).max(initial=0.0)
-    if not np.isfinite(samples).all() or peak == 0:
-        state = "silent" if peak == 0 else "not finite"
-        raise RunError(f"The resulting samples are {state}, so no sound can be written; the transfer went wrong.")
-    scaled = samples / peak
-    if settings.output_level == "content":
-        if level is None:
-            raise ValueError("output_level='content' needs the level of the content clip.")
-        scaled *= min(1.0, level / np.sqrt(np.mean(scaled**2)))
-    whole = np.trunc(scaled * FULL_SCALE).astype(np.int32)
+    whole = np.trunc(scaled(samples, settings, level) * FULL_SCALE).astype(np.int32)
     if settings.int16_peak == "clip":
         return np.minimum(whole, 32767).astype(np.int16)
     # Between integers numpy keeps the low bits on every machine; from a float, the result of 32768

@@ -35,7 +35,11 @@ _FEW_LAGS = 64
 
 
 def invert(
-    log_spec: np.ndarray, settings: Settings, progress: Progress | None = None, trace: Trace | None = None
+    log_spec: np.ndarray,
+    settings: Settings,
+    progress: Progress | None = None,
+    trace: Trace | None = None,
+    content: np.ndarray | None = None,
 ) -> np.ndarray:
     """Make samples whose spectrogram is near a given one (mfcc.py:111-155).
 
@@ -50,21 +54,24 @@ def invert(
     trace : callable, optional
         Called as ``trace(index, wave, offsets)`` after each of the ``inversion_iterations + 1``
         syntheses, with the samples and the slide of each frame but the first, ``(n_frames - 1,)``
-        int64 (zeros where frames are not slid).  librosa's algorithm shows its end only: `progress`
-        and `trace` are called once.
+        int64 (zeros where frames are not slid).  The textbook's algorithm shows its end only:
+        `progress` and `trace` are called once.
+    content : np.ndarray, optional
+        Samples of shape ``(n_samples,)`` in time with the spectrogram, whose phases are the first;
+        needed for ``inversion_phase="content"`` only.
 
     Returns
     -------
     np.ndarray
         Samples, float64, any scale.  The released inversion gives ``n_frames * hop_length + n_fft // 2``
-        of them (T10), librosa's ``(n_frames - 1) * hop_length + n_fft``.
+        of them (T10), the textbook's ``(n_frames - 1) * hop_length + n_fft``.
     """
     # In the type of the spectrogram, which is float32 when it comes from mel (T3).
     magnitudes = power_of_ten(log_spec).astype(np.float64)
     if settings.inversion_floor == "silent":
         magnitudes[log_spec <= settings.log_floor] = 0.0
     if settings.inversion == "griffinlim":
-        wave = griffinlim(magnitudes, settings)
+        wave = griffinlim(magnitudes, settings, content)
         if trace is not None:
             trace(0, wave, np.zeros(len(magnitudes) - 1, dtype=np.int64))
         if progress is not None:

@@ -15,7 +15,7 @@ from audiostyle.audio.mel import check_columns, from_mel, n_columns, to_mel
 from audiostyle.audio.spectrogram import n_frames
 from audiostyle.settings import Settings
 
-__all__ = ["image_shape", "spectrogram_to_values", "values_to_spectrogram"]
+__all__ = ["image_shape", "in_time_with", "spectrogram_to_values", "values_to_spectrogram"]
 
 
 def spectrogram_to_values(log_spec: np.ndarray, settings: Settings, samples: np.ndarray | None = None) -> np.ndarray:
@@ -39,6 +39,15 @@ def spectrogram_to_values(log_spec: np.ndarray, settings: Settings, samples: np.
         float64 ``(n_frames, n_bins)``, or its transpose with ``spec_orientation="time_columns"`` (D7).
     """
     return _REPRESENTATIONS[settings.representation].forwards(log_spec, settings, samples)
+
+
+def in_time_with(samples: np.ndarray, settings: Settings) -> np.ndarray:
+    """Return samples ``(n_samples,)`` from where the spectrogram that :func:`values_to_spectrogram` gives begins.
+
+    Shortening drops the first column, so all but the spectrogram itself come back that much later.
+    """
+    columns = 0 if settings.representation == "spectrogram" else 1
+    return samples[columns * settings.time_zoom * settings.hop_length :]
 
 
 def values_to_spectrogram(values: np.ndarray, settings: Settings) -> np.ndarray:

@@ -102,7 +102,7 @@ def _add_what_is_computed(parser: argparse.ArgumentParser) -> Any:
         "--preset",
         choices=tuple(PRESETS),
         help="released: what the authors' code does; paper: what the paper's text says; corrected: the audible "
-        "faults mended (default: released)",
+        "faults mended; listening: what is best to hear, as far as it is known (default: released)",
     )
     group.add_argument("--spec", action="store_true", help="transfer spectrogram images instead of mel images")
     group.add_argument("--rowac", action="store_true", help="match the row autocorrelation (rhythm)")

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     check_output(args.output, "The stages", [path for path in inputs if path is not None])
     point = None
     if args.weights is not None:
-        image, origin = choose_image(args.image, _seed(args.image_seed), settings)
+        image, origin = choose_image(args.image, _seed(args.image_seed), settings, args.content)
         weights = load_weights(args.weights, settings.threads)
         for note in weights.notes:
             print(f"audiostyle: {note}", file=sys.stderr)

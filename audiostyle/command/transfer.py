@@ -38,6 +38,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("content", nargs="?", help="the clip whose content is kept (any sound file)")
     parser.add_argument("style", nargs="?", help="the clip whose style is taken")
     parser.add_argument("-o", "--output", metavar="FOLDER", help=f"folder of the results (default: {_FOLDER})")
+    parser.add_argument(
+        "--start-from", metavar="FOLDER", default="", help="start from the picture that the run in FOLDER ended with, "
+        "with --set start_noise=SHARE of noise in it"
+    )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace a run that is already in the folder")
     parser.add_argument(
         "--resume", metavar="FOLDER", help="go on with the run in FOLDER after its last finished round; its clips, "
@@ -72,6 +76,7 @@ def transfer(args: argparse.Namespace, command_line: tuple[str, ...]) -> int:
     int
         Exit status.
     """
+    from audiostyle.audio.sound_writer import sound_name
     from audiostyle.run.job import run_transfer
 
     request = dataclasses.replace(_request(args), command_line=command_line)
@@ -79,7 +84,7 @@ def transfer(args: argparse.Namespace, command_line: tuple[str, ...]) -> int:
     with graceful_signals() as interruption:
         outcome = run_transfer(request, reporter, interruption)
     if not args.quiet:
-        tell(*_summary(outcome))
+        tell(*_summary(outcome, sound_name(request.settings)))
     if not outcome.signal:
         return 0
     after = f"after round {outcome.rounds} of {request.settings.rounds}" if outcome.rounds else "in the first round"
@@ -90,9 +95,9 @@ def transfer(args: argparse.Namespace, command_line: tuple[str, ...]) -> int:
     return 128 + outcome.signal
 
 
-def _summary(outcome: Any) -> list[str]:
+def _summary(outcome: Any, name: str) -> list[str]:
     """Say what was done and where the results are."""
-    sound = os.path.join(outcome.folder, "output.wav")
+    sound = os.path.join(outcome.folder, name)
     listen = f"Listen to {sound}; look at the pictures beside it; run.json says how it was made."
     if not outcome.rounds:
         listen = f"{sound} is not a transfer yet, for no round was finished."
@@ -116,8 +121,15 @@ def _request(args: argparse.Namespace) -> Any:
     _check_clips(args.content, args.style)
     interactive = sys.stdin is not None and sys.stdin.isatty() and not args.quiet
     weights = find_weights(args.weights, args.yes, interactive, input)
-    folder = _FOLDER if args.output is None else args.output
-    return Request(args.content, args.style, os.fspath(weights), folder, settings, overwrite=args.overwrite)
+    return Request(
+        args.content,
+        args.style,
+        os.fspath(weights),
+        _FOLDER if args.output is None else args.output,
+        settings,
+        overwrite=args.overwrite,
+        start_from=args.start_from,
+    )
 
 
 def _check_clips(*paths: str) -> None:
@@ -133,9 +145,14 @@ def _resumed(args: argparse.Namespace) -> Any:
     from audiostyle.run.request import Request
     from audiostyle.settings import Settings
 
-    for option, given in (("--overwrite", args.overwrite), ("-o", args.output is not None)):
+    its_folder, its_image = "in its own folder", "from its own last image"
+    for option, given, how in (
+        ("--overwrite", args.overwrite, its_folder),
+        ("-o", args.output is not None, its_folder),
+        ("--start-from", bool(args.start_from), its_image),
+    ):
         if given:
-            raise InputError(f"--resume and {option} contradict each other, for a run is resumed in its own folder.")
+            raise InputError(f"--resume and {option} contradict each other, for a run is resumed {how}.")
     archived = Archive.read(os.path.join(args.resume, ARCHIVE_NAME))
     settings = settings_from(args, base=Settings.from_record(archived.settings))
     inputs = archived.description["inputs"]

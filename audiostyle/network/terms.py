@@ -8,8 +8,9 @@ term's name is made here and nowhere taken apart.
 import dataclasses
 
 from audiostyle.settings import Settings
+from audiostyle.weights.layers import CONV_LAYERS
 
-__all__ = ["AXES", "Term", "loss_terms", "term_name"]
+__all__ = ["AXES", "NAMES", "Term", "loss_terms", "term_name"]
 
 #: The directions of the lag: along a row (over the width) or a column (over the height).
 AXES = ("row", "column")
@@ -59,6 +60,20 @@ def term_name(loss: str, layer: str) -> str:
     """
     # There is one content loss, and autocorrelations are of the image unless said otherwise.
     return loss if layer == "input" or loss == "content" else f"{loss}_{layer}"
+
+
+_CONVOLUTIONS = tuple(layer.name for layer in CONV_LAYERS)
+#: Every name that a term may have, in order, and the loss and the layer it stands for.
+NAMES = {
+    term_name(loss, layer): (loss, layer)
+    for loss, layers in {
+        "content": ("conv4_2",),
+        "style": _CONVOLUTIONS,
+        "total_variation": ("input",),
+        **{f"{axis}_autocorrelation": ("input", *_CONVOLUTIONS) for axis in AXES},
+    }.items()
+    for layer in layers
+}
 
 
 def loss_terms(settings: Settings, every_term: bool = False) -> list[Term]:

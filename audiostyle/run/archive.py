@@ -209,11 +209,14 @@ class Archive:
         return {"creator": f"AudioStyle {__version__}", "run": self._run_id}
 
 
-def largest_size(image: np.ndarray, rounds: int, max_evaluations: int, n_parts: int) -> int:
-    """Return the bytes of a finished archive, at most; all files of the rounds together have as many."""
+def largest_size(image: np.ndarray, rounds: int, max_evaluations: int, n_parts: int, state: int = 0) -> int:
+    """Return the bytes of a finished archive, at most; all files of the rounds together have as many.
+
+    Of the rounds' states, each of `state` bytes, only the last one stays.
+    """
     row = row_type(map(str, range(n_parts))).itemsize
     one = image.nbytes + RECORD.itemsize + (max_evaluations + _LINE_SEARCH) * row + 2**15
-    return image.nbytes + rounds * one
+    return image.nbytes + rounds * one + state
 
 
 def _state_tables(finished: Round) -> dict[str, Table]:

@@ -113,7 +113,7 @@ class ArchivedRun:
 
     @property
     def hashes(self) -> dict[str, str]:
-        """SHA-256 of the content clip, the style clip and the weights."""
+        """SHA-256 of the content clip, the style clip, the weights and, where there was one, the run to start from."""
         named = {**self.description["inputs"], "weights": self.description["weights"]}
         return {name: entry["sha256"] for name, entry in named.items()}
 

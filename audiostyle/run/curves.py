@@ -45,7 +45,7 @@ def autocorrelation_curve(values: np.ndarray, direction: str, settings: Settings
     Parameters
     ----------
     values : numpy.ndarray ``(..., height, width)``
-        De-quantised values as :func:`audiostyle.audio.representation.represent` returns them, or a
+        De-quantised values as :func:`audiostyle.audio.representation.spectrogram_to_values` returns them, or a
         layer's activation ``(1, channels, height, width)``.
     direction : {'row', 'column'}
         Along time, or along frequency.

@@ -60,6 +60,7 @@ class Descent:
         self.evaluations: list[Evaluation] = list(archived.evaluations)
         self.rounds = [_without_arrays(one) for one in archived.rounds]
         self.image = archived.last_image
+        self._state = archived.rounds[-1].state if archived.rounds else {}
 
     def run(self, settings: Settings) -> None:
         """Descend until all rounds are done or the user interrupts.
@@ -85,7 +86,7 @@ class Descent:
         self._reporter.descent(settings, first, self._time_one())
         self._interruption.patient = True
         try:
-            for finished in descend(self._objective, self.image, settings, heard, first):
+            for finished in descend(self._objective, self.image, settings, heard, first, self._state):
                 self._archive.append_round(finished, unfinished)
                 self.evaluations += unfinished
                 unfinished.clear()

@@ -49,9 +49,9 @@ def describe_run(
     Returns
     -------
     dict
-        ``command_line``; ``settings``; ``inputs`` with ``path``, ``name`` and ``sha256`` of ``content`` and ``style``;
-        ``weights`` with ``path``, ``form``, ``normalised``, ``sha256`` (of the arrays) and
-        ``file_sha256``; ``machine``; ``versions``.  Only what JSON has.
+        ``command_line``; ``settings``; ``inputs`` with ``path``, ``name`` and ``sha256`` of ``content``, ``style`` and,
+        if an earlier run is started from, ``start``; ``weights`` with ``path``, ``form``, ``normalised``,
+        ``sha256`` (of the arrays) and ``file_sha256``; ``machine``; ``versions``.  Only what JSON has.
 
     Raises
     ------
@@ -59,10 +59,13 @@ def describe_run(
         If a clip cannot be read any more.
     """
     settings = dataclasses.asdict(request.settings)
+    files = {"content": request.content, "style": request.style}
+    if request.start_from:
+        files["start"] = os.path.join(request.start_from, "run.h5")
     return {
         "command_line": list(request.command_line),
         "settings": {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()},
-        "inputs": {"content": _describe_file(request.content), "style": _describe_file(request.style)},
+        "inputs": {role: _describe_file(path) for role, path in files.items()},
         "weights": {
             "path": request.weights if weights.file_sha256 is None else os.path.abspath(request.weights),
             "form": weights.form,
@@ -89,7 +92,11 @@ def fault_of_description(value: Any) -> str | None:
     """
     if fault := misfit(value, _DESCRIPTION, "the description"):
         return fault
-    for path in (value["inputs"]["content"]["path"], value["inputs"]["style"]["path"], value["weights"]["path"]):
+    inputs = value["inputs"]
+    if "start" in inputs and (fault := misfit(inputs["start"], _CLIP, "start")):
+        return fault
+    files = [inputs[role] for role in ("content", "style", "start") if role in inputs]
+    for path in [one["path"] for one in (*files, value["weights"])]:
         try:
             possible = "\0" not in path and len(os.fsencode(path)) > 0
         except UnicodeEncodeError:

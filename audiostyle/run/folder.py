@@ -22,6 +22,8 @@ __all__ = ["RUN_FILES", "RunFolder", "round_file"]
 #: Every file a run may leave; beside these and those of single rounds nothing in the folder is replaced or removed.
 RUN_FILES = (
     "output.wav",
+    "output.flac",
+    "output.ogg",
     "mel.png",
     "mfcc.png",
     "cqt.png",

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from audiostyle.api import make_objective
+from audiostyle.audio.sound_writer import check_clip
 from audiostyle.errors import InputError, RunError
+from audiostyle.files import shown
 from audiostyle.network.gpu.device import check_device, resolve_device
 from audiostyle.network.terms import loss_terms
-from audiostyle.optimise import start_image
+from audiostyle.optimise import start_image, state_size
 from audiostyle.pipeline import Analysis, analyse
 from audiostyle.run.archive import ARCHIVE_NAME, Archive, largest_size
 from audiostyle.run.archived_run import ArchivedRun
@@ -78,6 +80,8 @@ def run_transfer(
     with watch.stage("clips"):
         content = analyse(request.content, settings, settings.offset_content)
         style = analyse(request.style, settings, settings.offset_style)
+    check_clip(request.content, settings)
+    earlier = _earlier_image(request, content)
     with RunFolder(request.folder, overwrite=request.overwrite, resume=request.resume) as folder:
         with watch.stage("weights"):
             weights = load_weights(request.weights, settings.threads)
@@ -95,7 +99,7 @@ def run_transfer(
             description = describe_run(request, weights, backend, convolution.name)
             description["machine"]["kernels"] = convolution.description
             height, width = content.tensor.shape[2:]
-            start = start_image(height, width, settings)
+            start = start_image(height, width, settings, content.tensor, earlier)
             # Before the network is built, which takes long.
             if request.resume:
                 check_same(Archive.read(folder.file(ARCHIVE_NAME)), description)
@@ -108,7 +112,7 @@ def run_transfer(
         # Only now: what the network refuses leaves no archive, and an old run as it was.
         archive, archived = _open_archive(folder, request, description, start, reporter)
         descent = Descent(objective, archive, archived, reporter, interruption)
-        failure = None
+        failure = buzz = None
         try:
             with watch.stage("descent"):
                 descent.run(settings)
@@ -119,7 +123,7 @@ def run_transfer(
             with watch.stage("results"):
                 clips = description["inputs"]
                 caption = caption_of(clips["content"]["name"], clips["style"]["name"], settings)
-                write_outputs(
+                buzz = write_outputs(
                     folder,
                     content,
                     style,
@@ -127,6 +131,7 @@ def run_transfer(
                     objective,
                     descent.evaluations,
                     settings,
+                    request.content,
                     caption,
                     reporter.stage,
                 )
@@ -135,7 +140,9 @@ def run_transfer(
             failure = failure or error
         # A signal that came when all rounds were done has interrupted nothing.
         signal = interruption.signal if len(descent.rounds) < settings.rounds else 0
-        write_manifest(folder, description, descent.rounds, descent.evaluations, watch, signal, failure)
+        write_manifest(folder, description, descent.rounds, descent.evaluations, watch, signal, failure, buzz)
+        if buzz is not None and buzz.sentence:
+            reporter.warning(buzz.sentence)
         if failure is not None:
             raise failure
     return Outcome(
@@ -146,6 +153,20 @@ def run_transfer(
         seconds=watch.total,
         signal=signal,
     )
+
+
+def _earlier_image(request: Request, content: Analysis) -> np.ndarray | None:
+    """Return the image that an earlier run ended with, if the request starts from one."""
+    if not request.start_from:
+        return None
+    image = Archive.read(os.path.join(request.start_from, ARCHIVE_NAME)).last_image
+    if image.shape != content.tensor.shape:
+        (height, width), (our_height, our_width) = image.shape[2:], content.tensor.shape[2:]
+        raise InputError(
+            f"The run in {shown(request.start_from)} ended with an image of {height} x {width} pixels, but this one "
+            f"has {our_height} x {our_width}; give it that run's duration and representation."
+        )
+    return image
 
 
 def _open_archive(
@@ -163,7 +184,8 @@ def _open_archive(
 
 def _require_space(folder: RunFolder, start: np.ndarray, settings: Settings) -> None:
     """Find out before the long part that the disk is too small for it."""
-    size = largest_size(start, settings.rounds, settings.max_evaluations, len(loss_terms(settings)))
+    terms = len(loss_terms(settings))
+    size = largest_size(start, settings.rounds, settings.max_evaluations, terms, state_size(start, settings))
     # Twice, for at the end the rounds are copied out of their own files into the archive.
     folder.require_space(2 * size + _RESULTS_SIZE, max(size, _PICTURE_SIZE))
 

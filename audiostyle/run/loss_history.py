@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audiostyle.network.terms import NAMES
 from audiostyle.optimise import Evaluation
 from audiostyle.run.figure import drawing, save
 from audiostyle.run.folder import RunFolder
@@ -107,14 +108,14 @@ def _loss_lines(parts: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give every part its line: the colour says which loss, the dashes which layer."""
     drawn: dict[str, int] = {}
     for part in parts:
-        loss = next((name for name in _LOSS_COLOURS if part.startswith(name)), "other")
+        loss, layer = NAMES.get(part, ("other", ""))
         colours, index = _LOSS_COLOURS.get(loss, _OTHER_COLOURS), drawn.get(loss, 0)
         drawn[loss] = index + 1
-        layer = part.removeprefix(loss).strip("_")
+        where = "" if part == loss else layer
         yield (
             part,
             {
-                "label": part if loss == "other" else f"{loss.replace('_', ' ')} {layer}".strip(),
+                "label": part if loss == "other" else f"{loss.replace('_', ' ')} {where}".strip(),
                 "color": colours[index % len(colours)],
                 "linestyle": _DASHES[index % len(_DASHES)],
                 "linewidth": 1.3,

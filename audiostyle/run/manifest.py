@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from audiostyle.audio.stuck_rows import Buzz
 from audiostyle.errors import InputError
 from audiostyle.files import AnyPath, read_bytes, shown
 from audiostyle.optimise import Evaluation, Round
@@ -89,6 +90,7 @@ def write_manifest(
     watch: Stopwatch,
     signal: int = 0,
     failure: Exception | None = None,
+    buzz: Buzz | None = None,
 ) -> None:
     """Write ``run.json``.
 
@@ -108,6 +110,8 @@ def write_manifest(
         The signal that ended the descent early, or 0.
     failure : Exception, optional
         What ended it otherwise.
+    buzz : Buzz, optional
+        What was measured of the sound.
 
     Raises
     ------
@@ -131,6 +135,8 @@ def write_manifest(
         "evaluations": len(evaluations),
         "first_loss": _describe_loss(evaluations[0]) if evaluations else None,
         "last_loss": _describe_loss(evaluations[-1]) if evaluations else None,
+        "stuck_row_index_db": buzz.index_db if buzz else None,
+        "stuck_rows_hertz": list(buzz.hertz) if buzz else None,
         "seconds_per_evaluation": seconds / len(evaluations) if evaluations else None,
         "seconds": {**watch.seconds, "total": watch.total},
         "peak_memory_bytes": peak_memory(),

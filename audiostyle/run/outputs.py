@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from audiostyle.audio.clip import write_wav
-from audiostyle.audio.inversion import invert
+from audiostyle.audio.sound_writer import sound_name, write_sound
+from audiostyle.audio.stuck_rows import Buzz, find_buzz
 from audiostyle.optimise import Evaluation
-from audiostyle.pipeline import Analysis, read_back
+from audiostyle.pipeline import Analysis, read_back, sound_of
 from audiostyle.run.curves import DIRECTIONS, autocorrelation_curve
 from audiostyle.run.folder import RunFolder
 from audiostyle.run.loss_history import draw_losses, write_losses_csv
@@ -26,9 +26,10 @@ def write_outputs(
     objective: Any,
     evaluations: Sequence[Evaluation],
     settings: Settings,
+    clip: str,
     caption: str = "",
     tell: Callable[[str], None] = lambda text: None,
-) -> None:
+) -> Buzz | None:
     """Write losses, pictures and, last because it takes longest, the sound.
 
     Parameters
@@ -41,10 +42,17 @@ def write_outputs(
         Gives the activations whose autocorrelations are drawn.
     evaluations : sequence of Evaluation
     settings : Settings
+    clip : str
+        File of the content clip, which may say of how many channels and at which rate the sound is.
     caption : str
         Stands under every picture.
     tell : callable
         Called with a few words before each part.
+
+    Returns
+    -------
+    Buzz or None
+        What is wrong with the sound; None if it is too short to say.
 
     Raises
     ------
@@ -65,9 +73,10 @@ def write_outputs(
     tell("Drawing the autocorrelations")
     _draw_curves(folder, (content, style), values, image, objective, settings, caption)
     tell(f"Making {settings.duration:g} s of sound by {settings.inversion_iterations} estimates of its phase")
-    samples = invert(spectrogram, settings)
-    with folder.atomic_path("output.wav") as part:
-        write_wav(part, samples, settings, content.level)
+    samples = sound_of(spectrogram, content, settings)
+    with folder.atomic_path(sound_name(settings)) as part:
+        write_sound(part, samples, clip, settings, content.level(settings))
+    return find_buzz(samples, settings.sample_rate)
 
 
 def _draw_curves(

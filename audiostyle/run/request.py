@@ -27,6 +27,8 @@ class Request:
         Whether a run in the folder may be replaced, or is to be resumed.
     command_line : tuple of str
         Recorded in ``run.json``.
+    start_from : path
+        Folder of the run from whose last image this one starts, or nothing.
     """
 
     content: str
@@ -37,6 +39,7 @@ class Request:
     overwrite: bool = False
     resume: bool = False
     command_line: tuple[str, ...] = ()
+    start_from: str = ""
 
 
 class Reporter:

@@ -1,9 +1,9 @@
 """Whether an archived run and the one asked for are the same, bit for bit.
 
-A round starts from an image and nothing else (T16), so a run that is resumed gives the very
-numbers of one that never stopped, as long as clips, weights, settings and the arithmetic are the
-same.  What cannot change a number, such as a file's name, may differ; versions of libraries and the
-machine may change the last bits and are reported, not refused.
+A round starts from what the archive keeps: an image (T16), and with ``restart="continue"`` what L-BFGS
+remembers.  So a run that is resumed gives the very numbers of one that never stopped, as long as clips,
+weights, settings and the arithmetic are the same.  What cannot change a number, such as a file's name,
+may differ; versions of libraries and the machine may change the last bits and are reported, not refused.
 """
 
 import json

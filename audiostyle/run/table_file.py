@@ -30,8 +30,8 @@ _MAGIC = b"AudioStyle run archive\n"
 # HDF5 wants a power of two.
 _HEADER_SIZE = 16384
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-# What is read at once; no network can take an image of this size.
-_LARGEST_READ = 2**29
+# What is read at once; no network can take an image of this size, or one for which L-BFGS remembers as much.
+_LARGEST_READ = 2**31
 _NUMBER = re.compile(r"<[if][48]|\|S[1-9]\d{0,7}")
 
 

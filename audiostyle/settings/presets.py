@@ -8,6 +8,25 @@ from audiostyle.settings.settings import Settings
 
 __all__ = ["PRESETS", "preset", "preset_of"]
 
+# The audible faults mended.
+_CORRECTED: dict[str, Any] = {
+    "mel_order": "mel_then_log",  # D1: averaged logarithms lose the peaks
+    "mel_sample_rate": 22050,  # D2
+    "mel_fmin": 40.0,  # D2: the released filters begin at 54 Hz, and 125 Hz would cut the bass off
+    "mel_fmax": 10000.0,  # D2: what 20000 Hz meant at twice the sample rate
+    "spec_edges": "edge",  # T5: or the first and last moments are noise
+    "spec_zoom_axes": "time",  # D6: half the frequencies do not hold a spectrum of sharp peaks
+    "spec_orientation": "time_columns",  # D7
+    "quantise_maximum": "clip",  # T1
+    "quantise_rounding": "round",  # T2
+    "output_channel": "mean",  # T4
+    "frame_padding": "exact",  # T8
+    "inversion": "griffinlim",  # T9 T10 T11
+    "inversion_iterations": 100,  # T12
+    "inversion_floor": "silent",  # T14
+    "int16_peak": "clip",  # T13
+}
+
 PRESETS: dict[str, dict[str, Any]] = {
     # What the authors' code does.
     "released": {},
@@ -26,29 +45,26 @@ PRESETS: dict[str, dict[str, Any]] = {
         # coefficient the smallest.
         "quantise_maximum": "clip",
     },
-    # The audible faults mended.
-    "corrected": {
-        "mel_order": "mel_then_log",  # D1: averaged logarithms lose the peaks
-        "mel_sample_rate": 22050,  # D2
-        "mel_fmin": 40.0,  # D2: the released filters begin at 54 Hz, and 125 Hz would cut the bass off
-        "mel_fmax": 10000.0,  # D2: what 20000 Hz meant at twice the sample rate
-        "spec_edges": "edge",  # T5: or the first and last moments are noise
-        "spec_zoom_axes": "time",  # D6: half the frequencies do not hold a spectrum of sharp peaks
-        "spec_orientation": "time_columns",  # D7
-        "quantise_maximum": "clip",  # T1
-        "quantise_rounding": "round",  # T2
-        "output_channel": "mean",  # T4
-        "frame_padding": "exact",  # T8
-        "inversion": "griffinlim",  # T9 T10 T11
-        "inversion_iterations": 100,  # T12
-        "inversion_floor": "silent",  # T14
-        "int16_peak": "clip",  # T13
+    "corrected": _CORRECTED,
+    # The best found so far for listening: docs/listening.md has what was tried and measured.
+    "listening": {
+        **_CORRECTED,
+        "rowac": True,
+        "colac": True,
+        "start": "content",  # T15
+        "restart": "continue",  # T16
+        "iterations": 5,  # D5: four rounds, about as many evaluations as were tried; more are allowed
+        "ac_mean": "removed",  # T23: only then are rows of the content's rhythm turned to the style's ...
+        "row_weight": 3e-6,  # ... and with this weight the term is as large as the others
+        "inversion_phase": "pghi",  # T12
+        "inversion_iterations": 200,  # T12
+        "output_level": "loudness",  # T14
     },
 }
 
 
 def preset(name: str) -> Settings:
-    """Return the settings of a preset: ``released``, ``paper`` or ``corrected``.
+    """Return the settings of a preset: ``released``, ``paper``, ``corrected`` or ``listening``.
 
     Raises
     ------

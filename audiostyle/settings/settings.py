@@ -11,10 +11,10 @@ import dataclasses
 from typing import Any
 
 from audiostyle.errors import InputError
-from audiostyle.settings.fields import as_text, check_setting, parse_setting, setting
+from audiostyle.settings.fields import check_setting, parse_setting, setting
 from audiostyle.settings.nearest import did_you_mean
 
-__all__ = ["STYLE_LAYERS", "Settings", "describe_settings"]
+__all__ = ["STYLE_LAYERS", "Settings"]
 
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 _LAYERS = tuple(
@@ -186,28 +186,39 @@ class Settings:
     )
     restart: str = setting(
         "last_evaluated",
-        "where the next round starts: the last point evaluated, or the best that L-BFGS returned",
+        "where the next round starts: the last point evaluated, or the best that L-BFGS returned, both with an empty "
+        "memory; continue: where the last round ended, with L-BFGS's memory of its steps",
         rows="T16",
-        choices=("last_evaluated", "best"),
+        choices=("last_evaluated", "best", "continue"),
     )
     seed: int = setting(0, "seed of the start image", rows="T15", low=0, high=2**32 - 1)
     start: str = setting(
         "released",
         "released: the start image is drawn after the numbers the authors' code draws and throws "
-        "away; first_draw: it is the seed's first draw",
+        "away; first_draw: it is the seed's first draw; content: it is the content's image",
         rows="T15",
-        choices=("released", "first_draw"),
+        choices=("released", "first_draw", "content"),
+    )
+    start_noise: float = setting(
+        0.0, "share of noise, the seed's first draw, in a start image that is a picture", rows="T15", low=0.0, high=1.0
     )
 
     # image -> samples
     inversion: str = setting(
         "released",
-        "how the spectrogram becomes samples: the authors' sliding Griffin-Lim, or librosa's",
+        "how the spectrogram becomes samples: the authors' sliding Griffin-Lim, or the textbook's, with momentum",
         rows="T10 T11 T12",
         choices=("released", "griffinlim"),
     )
     inversion_iterations: int = setting(
         20, "phase estimates; the released inversion adds a last synthesis", rows="T12", low=0, high=10000
+    )
+    inversion_phase: str = setting(
+        "random",
+        "first phases of inversion=griffinlim: random; pghi: from the magnitudes' slopes (phase gradient heap "
+        "integration); content: those of the content clip",
+        rows="T12",
+        choices=("random", "pghi", "content"),
     )
     inversion_mirror: str = setting(
         "released",
@@ -237,9 +248,23 @@ class Settings:
     )
     output_level: str = setting(
         "peak",
-        "peak: the result is scaled to full scale; content: to the loudness (RMS) of the content clip",
+        "peak: the result is scaled to full scale; content: to the RMS of the content clip; loudness: to its loudness "
+        "(LUFS)",
         rows="T14",
-        choices=("peak", "content"),
+        choices=("peak", "content", "loudness"),
+    )
+    output_channels: str = setting(
+        "mono",
+        "mono; content: as many as the content clip has, each frequency where it is there",
+        choices=("mono", "content"),
+    )
+    output_rate: str = setting(
+        "analysis", "sample rate of the result: sample_rate, or the content file's own", choices=("analysis", "content")
+    )
+    output_format: str = setting(
+        "wav16",
+        "the result's file: output.wav of 16 or 24 bits or of 32-bit floats, output.flac of 24 bits, or output.ogg",
+        choices=("wav16", "wav24", "wav_float", "flac", "ogg"),
     )
 
     def __post_init__(self) -> None:
@@ -316,18 +341,3 @@ class Settings:
                 raise InputError(f"There is no setting called {name!r}{hint} --list-settings shows them all.")
             values[name] = parse_setting(fields[name], text)
         return dataclasses.replace(self, **values)
-
-
-def describe_settings(settings: Settings) -> str:
-    """Return the table that ``--list-settings`` prints: name, value, rows, choices, meaning.
-
-    What is not as released is marked by a star, and the released value follows.
-    """
-    lines = []
-    for field in dataclasses.fields(settings):
-        meta, value = field.metadata, getattr(settings, field.name)
-        rows = f" [{meta['rows']}]" if meta["rows"] else ""
-        choices = f" ({' | '.join(map(str, meta['choices']))})" if meta["choices"] is not None else ""
-        star, released = ("* ", f", released: {as_text(field.default)}") if value != field.default else ("", "")
-        lines.append(f"{star}{field.name} = {as_text(value)}{released}{rows}\n    {meta['help']}{choices}")
-    return "\n".join(lines)

@@ -4,10 +4,10 @@ import json
 import math
 from typing import Any
 
-from audiostyle import __version__
 from audiostyle.files import shown
 from audiostyle.study.measure import Difference
 from audiostyle.study.stage_comparison import Comparison
+from audiostyle.version import __version__
 
 __all__ = ["SCHEMA", "as_json", "as_text"]
 

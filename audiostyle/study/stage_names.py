@@ -6,6 +6,7 @@ which a port still counts as the authors' numbers; they stand in the table of ``
 
 import dataclasses
 
+from audiostyle.network.terms import NAMES
 from audiostyle.weights.layers import CONV_LAYERS, POOL_AFTER
 
 __all__ = ["FLOAT32", "IMAGES", "LAYERS", "ROLES", "SCHEMA", "SOUND", "STAGES", "STATISTICS", "Stage"]
@@ -115,12 +116,7 @@ def _network_stages() -> list[Stage]:
         for layer in LAYERS:
             axes, units = "batch, channel, row, column", "activation"
             stages.append(Stage(f"features/{source}/{layer}", axes, units, "relative", 1e-5, 1e-9))
-    convolutions = [layer.name for layer in CONV_LAYERS]
-    terms = ["content", *(f"style_{layer}" for layer in convolutions), "total_variation"]
-    for axis in ("row", "column"):
-        name = f"{axis}_autocorrelation"
-        terms += [name, *(f"{name}_{layer}" for layer in convolutions)]
-    stages += [Stage(f"losses/{term}", "", "unweighted", "relative", 1e-6, 1e-9) for term in terms]
+    stages += [Stage(f"losses/{name}", "", "unweighted", "relative", 1e-6, 1e-9) for name in NAMES]
     stages.append(Stage("losses/total", "", "sum of weight times unweighted loss", "relative", 1e-6, 1e-9))
     axes, units = "batch, channel, row, column", "slope of losses/total per grey level"
     stages.append(Stage("gradient", axes, units, "relative", 5e-5, 1e-7))

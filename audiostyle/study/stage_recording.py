@@ -121,11 +121,14 @@ def write_stages(
     return writer.count
 
 
-def choose_image(path: str | None, seed: int | None, settings: Settings) -> tuple[np.ndarray, str]:
+def choose_image(
+    path: str | None, seed: int | None, settings: Settings, content: str | None = None
+) -> tuple[np.ndarray, str]:
     """Return the image of a file or of a seed, or else that which a transfer starts from, and a word on its origin.
 
     Of a seed it is ``RandomState(seed).uniform(-128, 128, (1, 3, height, width))`` rounded to
-    float32, in float64 arithmetic too, so that both look at the same point.
+    float32, in float64 arithmetic too, so that both look at the same point.  `content` is the content clip,
+    which a transfer with ``start='content'`` starts from.
 
     Raises
     ------
@@ -138,7 +141,10 @@ def choose_image(path: str | None, seed: int | None, settings: Settings) -> tupl
     if seed is not None:
         noise = np.random.RandomState(seed).uniform(-128, 128, (1, 3, height, width))
         return noise.astype(np.float32), f"seed {seed}"
-    return start_image(height, width, settings), f"start image of seed {settings.seed} ({settings.start})"
+    tensor = None
+    if content is not None and settings.start == "content":
+        tensor = analyse(content, settings, settings.offset_content).tensor
+    return start_image(height, width, settings, tensor), f"start image of seed {settings.seed} ({settings.start})"
 
 
 def read_image(path: str, height: int, width: int) -> np.ndarray:

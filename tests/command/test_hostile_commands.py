@@ -132,6 +132,9 @@ CASES = {
     "resume an older archive": (["--resume", "older"], "use the version that made it"),
     "resume elsewhere": (["--resume", "cut", "-o", "else"], "--resume and -o contradict"),
     "resume and overwrite": (["--resume", "cut", "--overwrite"], "contradict"),
+    "resume and start from": (["--resume", "cut", "--start-from", "cut"], "--resume and --start-from contradict"),
+    "start from nowhere": ([*TWO, "--start-from", "nowhere"], "nowhere"),
+    "start from text": ([*TWO, "--start-from", "text"], "text"),
 }
 
 

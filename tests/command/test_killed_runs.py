@@ -20,7 +20,13 @@ from audiostyle.run.archive import Archive
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = ["--duration", "0.5", "--max-evaluations", "8", "--rowac", "--weights", "random", "--iterations", "9"]
 ROUNDS = 8
-KINDS = {"mel": [], "spectrogram": ["--spec"], "cqt": ["--representation", "cqt"], "float64": ["--float64"]}
+KINDS = {
+    "mel": [],
+    "spectrogram": ["--spec"],
+    "cqt": ["--representation", "cqt"],
+    "float64": ["--float64"],
+    "memory": ["--set", "restart=continue"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +100,9 @@ def kill_and_resume(kills, kind, clips, undisturbed, out, seed):
     return rounds_seen
 
 
-def test_two_kills_change_nothing(clips, undisturbed, tmp_path):
-    kill_and_resume(2, "mel", clips, undisturbed, tmp_path / "out", seed=1)
+@pytest.mark.parametrize("kind", ["mel", "memory"])
+def test_two_kills_change_nothing(kind, clips, undisturbed, tmp_path):
+    kill_and_resume(2, kind, clips, undisturbed, tmp_path / "out", seed=1)
 
 
 @pytest.mark.slow

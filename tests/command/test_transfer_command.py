@@ -206,3 +206,24 @@ def test_help_and_settings_need_nothing():
         assert shown.returncode == 0
         assert "0.001" in shown.stdout
     assert "content_weight = 0.001" in shown.stdout
+
+
+def test_a_run_that_keeps_its_memory_is_resumed_to_the_bit(clips, tmp_path):
+    """Preset listening: from the content's picture, with L-BFGS's memory over the rounds."""
+    options = [*SHORT[:4], "--weights", "random", "--preset", "listening", "--set", "inversion_iterations=5"]
+    whole = run(*clips, *options, "--iterations", "4", "-o", tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    first = run(*clips, *options, "--iterations", "3", "-o", tmp_path / "cut", "--quiet")
+    assert first.returncode == 0, first.stderr
+    again = run("--resume", tmp_path / "cut", "--iterations", "4", "--quiet")
+    assert again.returncode == 0, again.stderr
+    np.testing.assert_array_equal(images(tmp_path / "cut"), images(tmp_path / "whole"))
+    assert (tmp_path / "cut" / "output.wav").read_bytes() == (tmp_path / "whole" / "output.wav").read_bytes()
+    recorded = json.loads((tmp_path / "whole" / "run.json").read_text())
+    assert "stuck_row_index_db" in recorded
+    # A run from that one's picture begins where it ended.
+    third = run(*clips, *options, "--iterations", "2", "--start-from", tmp_path / "whole", "-o", tmp_path / "third")
+    assert third.returncode == 0, third.stderr
+    with h5py.File(tmp_path / "third" / "run.h5") as file:
+        np.testing.assert_array_equal(file["start_image"][0], images(tmp_path / "whole")[-1])
+    assert "start" in json.loads((tmp_path / "third" / "run.json").read_text())["inputs"]

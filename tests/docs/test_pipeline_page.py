@@ -10,7 +10,7 @@ import pytest
 
 from audiostyle.audio.clip import to_int16
 from audiostyle.demo.clips import write_clips
-from audiostyle.optimise import transfer
+from audiostyle.optimise import descend
 from audiostyle.settings import Settings
 from audiostyle.study.stage_comparison import compare_files
 from audiostyle.study.stage_recording import Point, choose_image, write_stages
@@ -118,7 +118,7 @@ def test_the_descent_visits_the_same_points(page):
     for kind in ("float32", "float64"):
         start = np.random.RandomState(0).uniform(-1, 1, (1, 3, 2, 4)).astype(kind)
         settings = Settings(iterations=4, max_evaluations=5, float_type=kind)
-        *_, last = transfer(lambda x: ({}, *rosenbrock(x)), start, settings)
+        *_, last = descend(lambda x: ({}, *rosenbrock(x)), start, settings)
         ours = names["descend"](start, rosenbrock, rounds=settings.rounds, evaluations=5)
         assert ours.dtype == kind
         np.testing.assert_array_equal(ours, last.image)

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from audiostyle.optimise import transfer
+from audiostyle.optimise import descend
 from audiostyle.settings import Settings
 from audiostyle.study.stage_comparison import compare_files
 from audiostyle.study.stage_recording import write_stages
@@ -104,7 +104,7 @@ def test_torch_port_descends_as_the_package_does():
             return {}, total, torch.as_tensor(slope)
 
     start = np.random.RandomState(0).uniform(-1, 1, (1, 3, 2, 4)).astype("float32")
-    *_, ours = transfer(lambda x: ({}, *valley(x)), start, Settings(iterations=4, max_evaluations=5))
+    *_, ours = descend(lambda x: ({}, *valley(x)), start, Settings(iterations=4, max_evaluations=5))
     *_, (image, total) = port.descend(Losses(), torch.as_tensor(start), 3, 5)
     np.testing.assert_array_equal(image.numpy(), ours.image)
     assert total == ours.total

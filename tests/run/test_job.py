@@ -1,35 +1,99 @@
-"""What a transfer finds out before anything that takes long."""
+"""A whole transfer whose network is a bowl: where it starts, and what is measured of its result."""
 
-import dataclasses
+import json
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from audiostyle.demo.clips import write_clips
 from audiostyle.errors import InputError
-from audiostyle.network.theano_cache import is_cold
+from audiostyle.pipeline import analyse
+from audiostyle.run import job
+from audiostyle.run.archive import Archive
 from audiostyle.run.job import run_transfer
 from audiostyle.run.request import Interruption, Reporter, Request
-from audiostyle.settings import Settings
+from audiostyle.settings import STYLE_LAYERS, Settings
 
-NOTHING: dict[str, Any] = {"content_weight": 0.0, "style_weight": 0.0, "tv_weight": 0.0}
-
-
-@pytest.mark.parametrize("more", [{}, {"rowac": True, "row_weight": 0.0}, {"rowac": True, "row_target": "none"}])
-def test_a_loss_of_nothing_is_refused_before_the_clips_are_read(more: dict[str, Any], tmp_path: Path) -> None:
-    settings = dataclasses.replace(Settings(), **NOTHING, **more)
-    request = Request("no such clip", "no such clip", "random", str(tmp_path / "out"), settings)
-    with pytest.raises(InputError, match="Every loss weight is 0"):
-        run_transfer(request, Reporter(), Interruption())
-    assert not (tmp_path / "out").exists()
-    with pytest.raises(InputError, match="no such clip"):
-        run_transfer(dataclasses.replace(request, settings=Settings()), Reporter(), Interruption())
+SETTINGS: dict[str, Any] = {
+    "duration": 1.5, "iterations": 2, "max_evaluations": 5, "start": "first_draw", "output_channel": "mean",
+    "inversion": "griffinlim",
+}  # fmt: skip
 
 
-def test_a_folder_without_functions_of_a_network_is_cold(tmp_path: Path) -> None:
-    assert is_cold(tmp_path / "nowhere")
-    for name in ("lazylinker_ext/lazylinker_ext.so", "tmp1/m.so"):
-        assert is_cold(tmp_path)
-        (tmp_path / name).parent.mkdir()
-        (tmp_path / name).touch()
-    assert not is_cold(tmp_path)
+class Bowl:
+    """Loss that is lowest at noise, or at noise with one row that is always bright."""
+
+    def __init__(self, content: np.ndarray, bright: bool) -> None:
+        self._lowest = np.random.RandomState(0).uniform(-70, -40, content.shape)
+        if bright:
+            self._lowest[:, :, 60] = 120.0
+        self.weights = {"content": 1.0}
+
+    def __call__(self, image: np.ndarray) -> tuple[dict[str, float], float, np.ndarray]:
+        difference = image - self._lowest
+        value = float((difference**2).sum())
+        return {"content": value}, value, 2 * difference
+
+    def features(self, image: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        return dict.fromkeys(STYLE_LAYERS, image[:, :, ::4, ::4])
+
+
+@pytest.fixture
+def transferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Path, list[str]]]:
+    """Runs a transfer of two clips into a folder, and returns that and the warnings."""
+    weights = SimpleNamespace(notes=(), form="none", normalised=True, sha256="0" * 64, file_sha256=None)
+    monkeypatch.setattr(job, "load_weights", lambda *_: weights)
+    content, style = map(str, write_clips(tmp_path / "clips", 1.5))
+
+    def run(name: str, bright: bool = False, start_from: str = "", **changes: Any) -> tuple[Path, list[str]]:
+        heard: list[str] = []
+        reporter = Reporter()
+        reporter.warning = heard.append  # type: ignore[method-assign]
+        folder, settings = tmp_path / name, Settings(**{**SETTINGS, **changes})
+        request = Request(content, style, "random", str(folder), settings, start_from=start_from)
+        run_transfer(request, reporter, Interruption(), build=lambda content, *_: Bowl(content, bright))
+        return folder, heard
+
+    return run
+
+
+@pytest.mark.parametrize("bright", [False, True])
+def test_a_buzz_is_said_and_recorded(bright: bool, transferred: Callable) -> None:
+    folder, heard = transferred("out", bright)
+    recorded = json.loads((folder / "run.json").read_text())
+    about_buzz = [text for text in heard if "buzz" in text]
+    if bright:
+        assert recorded["stuck_row_index_db"] > 3
+        assert recorded["stuck_rows_hertz"]
+        assert about_buzz
+        assert "--seed" in about_buzz[0]
+    else:
+        assert recorded["stuck_row_index_db"] < 3
+        assert recorded["stuck_rows_hertz"] == []
+        assert not about_buzz
+
+
+def test_a_run_starts_from_the_content(transferred: Callable, tmp_path: Path) -> None:
+    folder, _ = transferred("out", start="content")
+    tensor = analyse(tmp_path / "clips" / "rock.wav", Settings(**SETTINGS)).tensor
+    np.testing.assert_array_equal(Archive.read(folder / "run.h5").start_image, tensor)
+
+
+def test_a_run_starts_where_another_one_ended(transferred: Callable) -> None:
+    first, _ = transferred("first")
+    last = Archive.read(first / "run.h5").last_image
+    second, _ = transferred("second", start_from=str(first))
+    run = Archive.read(second / "run.h5")
+    np.testing.assert_array_equal(run.start_image, last)
+    assert run.description["inputs"]["start"]["path"] == str(first / "run.h5")
+    blended, _ = transferred("blended", start_from=str(first), start_noise=0.5)
+    start = Archive.read(blended / "run.h5").start_image
+    assert 0 < np.abs(start - last / 2).max() <= 64
+    with pytest.raises(InputError, match="ended with an image of 96 x"):
+        transferred("shorter", start_from=str(first), duration=1.0)
+    with pytest.raises(InputError, match="nowhere"):
+        transferred("out", start_from="nowhere")

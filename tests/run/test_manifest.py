@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from audiostyle.audio.stuck_rows import Buzz
 from audiostyle.errors import InputError, RunError
 from audiostyle.optimise import Evaluation
 from audiostyle.run.description import describe_machine, describe_run, describe_versions
@@ -43,6 +44,7 @@ def described(clips: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path:
         weights="random",
         settings=Settings(seed=7),
         command_line=("run_transfer.py", "--rowac", os.fsdecode(b"\xff")),
+        start_from="",
     )
     weights = SimpleNamespace(form="random", normalised=True, sha256="3" * 64, file_sha256=None)
     backend = SimpleNamespace(device="cpu", threads=2, blas="-lopenblas", compile_cache="/cache")
@@ -73,7 +75,9 @@ def test_a_run_is_described(described: dict, clips: tuple[str, str]) -> None:
 
 def test_a_weights_file_is_found_from_anywhere(clips: tuple[str, str], tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    request = SimpleNamespace(content=clips[0], style=clips[1], weights="a.pkl", settings=Settings(), command_line=())
+    request = SimpleNamespace(
+        content=clips[0], style=clips[1], weights="a.pkl", settings=Settings(), command_line=(), start_from=""
+    )
     weights = SimpleNamespace(form="pickle", normalised=True, sha256="3" * 64, file_sha256="4" * 64)
     backend = SimpleNamespace(device="cpu", threads=2, blas="", compile_cache="")
     found = describe_run(request, weights, backend)
@@ -89,7 +93,7 @@ class TestWriting:
         with watch.stage("network"):
             time.sleep(0.02)
         with RunFolder(tmp_path / "run") as folder:
-            write_manifest(folder, described, rounds, evaluations, watch)
+            write_manifest(folder, described, rounds, evaluations, watch, buzz=Buzz(4.5, (3000.0, 3100.0)))
         found = strict((tmp_path / "run" / "run.json").read_text(encoding="ascii"))
         assert found["schema"] == 1
         assert (found["state"], found["signal"], found["failure"]) == ("finished", 0, None)
@@ -103,6 +107,7 @@ class TestWriting:
         assert found["last_loss"]["total"] == evaluations[-1].total
         assert 0.02 <= found["seconds"]["network"] <= found["seconds"]["total"]
         assert found["peak_memory_bytes"] > 10_000_000
+        assert (found["stuck_row_index_db"], found["stuck_rows_hertz"]) == (4.5, [3000.0, 3100.0])
         assert found["started"] <= found["ended"]
 
     @pytest.mark.parametrize(
@@ -117,7 +122,7 @@ class TestWriting:
         found = strict((tmp_path / "run" / "run.json").read_text())
         assert (found["state"], found["signal"]) == (state, signal)
         assert found["failure"] == (None if failure is None else str(failure))
-        assert found["seconds_per_evaluation"] is None
+        assert found["seconds_per_evaluation"] is found["stuck_row_index_db"] is found["stuck_rows_hertz"] is None
 
     def test_numbers_that_json_lacks(self, tmp_path: Path, described: dict) -> None:
         odd = Evaluation(1, 1, {"content": float("nan"), "style": float("inf")}, float("nan"), 0.1)

@@ -17,8 +17,10 @@ from scipy.io import wavfile
 from audiostyle.audio.spectrogram import log_spectrogram
 from audiostyle.command import stages as command
 from audiostyle.command.options import Parser
+from audiostyle.demo.clips import write_clips
 from audiostyle.errors import AudioStyleError, InputError
 from audiostyle.optimise import start_image
+from audiostyle.pipeline import analyse
 from audiostyle.settings import Settings
 from audiostyle.study.stage_comparison import compare_files
 from audiostyle.study.stage_names import LAYERS, STAGES
@@ -312,6 +314,14 @@ def test_image_of_the_transfer_by_default():
     np.testing.assert_array_equal(image, start_image(96, 22, SMALL))
 
 
+def test_image_of_a_transfer_that_starts_from_the_content(tmp_path):
+    content, _ = write_clips(tmp_path, 1.0)
+    settings = dataclasses.replace(SMALL, start="content")
+    image, origin = choose_image(None, None, settings, str(content))
+    np.testing.assert_array_equal(image, analyse(content, settings).tensor)
+    assert origin == "start image of seed 0 (content)"
+
+
 def saved(tmp_path, array, **options):
     np.save(tmp_path / "image.npy", array, **options)
     return str(tmp_path / "image.npy")
@@ -497,3 +507,9 @@ def test_interrupted_leaves_nothing(small_clips, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_stages(str(tmp_path / "stages.h5"), *small_clips, SMALL)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_start_from_the_content_is_no_point_to_look_from():
+    with pytest.raises(InputError, match="--image-seed"):
+        choose_image(None, None, Settings(duration=0.5, start="content"))
+    assert choose_image(None, 3, Settings(duration=0.5, start="content"))[1] == "seed 3"

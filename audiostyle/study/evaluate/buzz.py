@@ -1,16 +1,9 @@
 """Buzz: rows that are too bright all the time (Figure 3 c), and the lines they leave in the spectrum.
 
-Conventions
------------
-Levels are in dB; a row's excess is its level above the median of the four rows below and the four
-above it, at the same moment.
-
 Metrics
 -------
-* :func:`stuck_rows` -- the excess that a row keeps for nine tenths of the time.  "Entire rows (i.e.
-  frequencies) are erroneously optimized to higher values ... a consistent, painful buzzing sound"
-  (section 4.2): high where it should not be, and all the time.  Partials of music stand out more
-  than that, but not for so long; noise and silence do not stand out
+* :func:`~audiostyle.audio.stuck_rows.stuck_rows` -- the excess that a row keeps for nine tenths of
+  the time, in dB; every transfer measures its own result by it
 * :func:`variation_ratio` -- the loudest such row's coefficient of variation beside its neighbours'
 * :func:`line_energy` -- from the samples, without the mel image: the share of the long-term spectrum,
   flattened, that stands in lines
@@ -20,58 +13,16 @@ from collections import OrderedDict
 
 import numpy as np
 
+from audiostyle.audio.stuck_rows import neighbours, row_excess, stuck_rows, validate
 from audiostyle.study.evaluate.sounds import Sound
 
 __all__ = ["evaluate", "line_energy", "row_excess", "stuck_rows", "validate", "variation_ratio"]
 
-#: Neighbours on each side that a row is compared with.
-NEIGHBOURS = 4
-#: A row is stuck that stands out by this much ...
-STUCK_DECIBELS = 3.0
-#: ... in all but this percentage of the columns.
-PERCENTILE = 10.0
 # Below, partials of bass notes are lines; above, nothing is left of the band-pass and the mel filters.
 _LINE_HERTZ = (200.0, 9000.0)
 _LINE_WIDTH_HERTZ = 800.0
 _LINE_FACTOR = 4.0
 _SEGMENT = 4096
-
-
-def validate(mel: np.ndarray) -> None:
-    """Raise ValueError unless it is a mel image with rows to compare."""
-    if mel.ndim != 2 or len(mel) < NEIGHBOURS + 1 or not mel.shape[1]:
-        raise ValueError(f"A mel image of more than {NEIGHBOURS} rows is needed, not {mel.shape}.")
-
-
-def _neighbours(row: int, n_rows: int) -> list[int]:
-    return [other for other in range(max(0, row - NEIGHBOURS), min(n_rows, row + NEIGHBOURS + 1)) if other != row]
-
-
-def row_excess(mel: np.ndarray) -> np.ndarray:
-    """Level of each pixel above the median of its eight neighbours in the same column, in dB; shape of `mel`."""
-    validate(mel)
-    return 20 * np.array([mel[row] - np.median(mel[_neighbours(row, len(mel))], axis=0) for row in range(len(mel))])
-
-
-def stuck_rows(mel: np.ndarray) -> tuple[float, int, int]:
-    """Return the stuck-row index in dB, the number of stuck rows, and the row that is stuck most.
-
-    For each row, the tenth percentile of its excess over time: it stands out by that much or more in
-    nine tenths of the columns.  The index is the greatest of them; negative where no row stands out
-    for long, as it should be.  Rows of at least 3 dB are counted.
-
-    Examples
-    --------
-    One row of sixteen stands 0.5 (10 dB) over its neighbours all the time:
-
-    >>> mel = np.full((16, 100), -2.0)
-    >>> mel[5] += 0.5
-    >>> index, count, row = stuck_rows(mel)
-    >>> round(index, 6), count, row
-    (10.0, 1, 5)
-    """
-    kept = np.percentile(row_excess(mel), PERCENTILE, axis=1)
-    return float(kept.max()), int(np.sum(kept >= STUCK_DECIBELS)), int(np.argmax(kept))
 
 
 def variation_ratio(mel: np.ndarray, row: int, floor: float) -> float:
@@ -83,7 +34,7 @@ def variation_ratio(mel: np.ndarray, row: int, floor: float) -> float:
     validate(mel)
     with np.errstate(divide="ignore", invalid="ignore"):
         variation = mel.std(axis=1) / (mel - floor).mean(axis=1)
-        around = np.median(variation[_neighbours(row, len(mel))])
+        around = np.median(variation[neighbours(row, len(mel))])
         return float(variation[row] / around) if np.isfinite(around) and around > 0 else float("nan")
 
 

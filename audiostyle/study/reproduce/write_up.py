@@ -46,7 +46,7 @@ def write_stage_file(plan: Plan, name: str) -> None:
     path = os.path.join(request.folder, "stages.h5")
     if os.path.exists(path):
         return
-    image, origin = choose_image(None, None, request.settings)
+    image, origin = choose_image(None, None, request.settings, plan.content)
     point = Point(load_weights(plan.weights, request.settings.threads), image, origin)
     write_stages(path, plan.content, plan.style, request.settings, point)
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from audiostyle.demo.clips import write_clips
-from audiostyle.network.terms import Term
 from audiostyle.run import job
 from audiostyle.run.request import Interruption, Reporter
 from audiostyle.settings import STYLE_LAYERS, Settings
@@ -22,14 +21,12 @@ class Bowl:
 
     def __init__(self, content, style, weights, settings):
         self._style = style.astype(np.float64)
-        self.terms = [Term("content", "conv4_2", "content", 1.0), Term("style", "conv1_1", "style", 1.0)]
-        if settings.rowac:
-            self.weights["row_autocorrelation"] = 1.0
+        self._parts = ["content", "style_conv1_1", *(["row_autocorrelation"] if settings.rowac else [])]
 
     def __call__(self, image):
         difference = image.astype(np.float64) - self._style
-        part = float((difference**2).sum()) / len(self.weights)
-        return dict.fromkeys(self.weights, part), part * len(self.weights), 2 * difference
+        part = float((difference**2).sum()) / len(self._parts)
+        return dict.fromkeys(self._parts, part), part * len(self._parts), 2 * difference
 
     def features(self, image, names):
         return {name: np.asarray(image)[:, :, ::4, ::4] for name in STYLE_LAYERS}

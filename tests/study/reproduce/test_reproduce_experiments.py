@@ -66,7 +66,7 @@ def test_a_record_that_is_not_one_is_a_sentence(plan: Plan, reproduced: Path, tm
     copied = dataclasses.replace(plan, folder=str(tmp_path))
     assert finished_run(copied, "3b") is not None
     (tmp_path / "3b" / "run.json").write_text("{}")
-    with pytest.raises(InputError, match="results of that run are written again"):
+    with pytest.raises(InputError, match="resume the run, which writes it again"):
         finished_run(copied, "3b")
     os.unlink(tmp_path / "3b" / "run.json")
     assert finished_run(copied, "3b") is None
