@@ -20,7 +20,7 @@ def add_parser(subparsers: Any) -> None:
         description="Measure outputs against content and style: rhythm, timbre, harmony, overlap, copying and buzz. "
         "The same numbers of the content itself, the style itself, and the content after image and inversion with no "
         "transfer say how to read them. docs/metrics.md defines every one. In place of CONTENT and STYLE, the folder "
-        "of a transfer may be given: its run.json says which clips, offsets and settings made its output.wav, and "
+        "of a transfer may be given: its run.json says which clips, offsets and settings made its sound, and "
         "further OUTPUTs are measured beside it.",
         usage="%(prog)s [options] (CONTENT STYLE OUTPUT | RUN) [OUTPUT ...]",
     )
@@ -105,6 +105,7 @@ def _what_is_measured(args: argparse.Namespace) -> tuple[Any, tuple[str, str, li
 
 def _run_folder(folder: str, more: list[str], chosen_preset: str | None) -> tuple[Any, tuple[str, str, list[str]]]:
     """Read in ``run.json`` what made a folder's sound, of clips that are still the same."""
+    from audiostyle.audio.sound_writer import sound_name
     from audiostyle.errors import InputError
     from audiostyle.files import sha256_of_file, shown
     from audiostyle.run.description import fault_of_description
@@ -125,7 +126,8 @@ def _run_folder(folder: str, more: list[str], chosen_preset: str | None) -> tupl
         kept = {name: getattr(settings, name) for name in ("duration", "offset_content", "offset_style")}
         settings = dataclasses.replace(preset(chosen_preset), **kept)
     content, style = (record["inputs"][role]["path"] for role in ("content", "style"))
-    return settings, (content, style, [os.path.join(folder, "output.wav"), *more])
+    output = os.path.join(folder, sound_name(Settings.from_record(record["settings"])))
+    return settings, (content, style, [output, *more])
 
 
 def _tell(name: str) -> None:

@@ -286,6 +286,15 @@ def test_the_inversion_is_that_of_the_run_unless_another_is_asked_for(run_of_a_t
     assert (settings.inversion, settings.duration) == ("released", 1.5)
 
 
+def test_a_run_that_wrote_another_form_is_measured_by_it(run_of_a_transfer: Path) -> None:
+    record = json.loads((run_of_a_transfer / "run.json").read_text())
+    record["settings"]["output_format"] = "flac"
+    (run_of_a_transfer / "run.json").write_text(json.dumps(record))
+    for options in ([], ["--preset", "released"]):
+        _, (_, _, outputs) = command._what_is_measured(parse(str(run_of_a_transfer), *options))
+        assert outputs == [str(run_of_a_transfer / "output.flac")]
+
+
 def test_a_run_whose_clip_has_changed_is_refused(run_of_a_transfer: Path, tmp_path: Path) -> None:
     record = json.loads((run_of_a_transfer / "run.json").read_text())
     record["inputs"]["style"]["sha256"] = "0" * 64
