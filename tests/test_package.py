@@ -1,5 +1,6 @@
 """The package as pip installs it, and run_transfer.py on a Python that cannot run it."""
 
+import argparse
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import audiostyle
+from audiostyle.command import transfer
 from audiostyle.command.obtain import find_weights
 from audiostyle.errors import InputError
 from audiostyle.invocation import invocation
@@ -85,6 +87,10 @@ def test_messages_name_the_command_that_there_is(monkeypatch, tmp_path):
     (tmp_path / "audiostyle").write_text("#!/bin/sh\n")
     (tmp_path / "audiostyle").chmod(0o755)
     assert invocation("transfer") == "audiostyle transfer"
+    parser = argparse.ArgumentParser()
+    subparsers = parser.add_subparsers()
+    transfer.add_parser(subparsers)
+    assert "audiostyle transfer --resume out" in subparsers.choices["transfer"].format_help()
     with pytest.raises(InputError, match=r"`audiostyle weights fetch`.*`audiostyle weights convert FILE`"):
         find_weights(None, False, False, input, tmp_path / "weights.pkl")
 

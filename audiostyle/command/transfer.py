@@ -13,6 +13,7 @@ from audiostyle.command.options import ExamplesHelp, add_setting_options, settin
 from audiostyle.command.progress import ProgressReporter, QuietReporter, duration_text
 from audiostyle.command.terminal import counted, tell
 from audiostyle.errors import InputError
+from audiostyle.invocation import checkout, invocation
 
 __all__ = ["add_parser", "transfer"]
 
@@ -33,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
               run_transfer.py rock17.wav reggae07.wav --spec -o out               the paper's Figure 3a
               run_transfer.py a.flac b.mp3 --weights random --iterations 5        a quick try without weights
               run_transfer.py --resume out --iterations 60                        go on with a run, and further"""
-        ),
+        ).replace("run_transfer.py", "run_transfer.py" if checkout() else invocation("transfer")),
     )
     parser.add_argument("content", nargs="?", help="the clip whose content is kept (any sound file)")
     parser.add_argument("style", nargs="?", help="the clip whose style is taken")
