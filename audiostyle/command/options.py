@@ -67,6 +67,10 @@ class Parser(argparse.ArgumentParser):
             self.error(f"{' '.join(rest)} is not known{hint}")
         return known, rest
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse drops what the stream has against it, and a full disk is worth a sentence.
+        print(message, end="", file=file)
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             choices = list(action.choices)
