@@ -27,7 +27,7 @@ exec chroot --userspec="$user" "$root" /bin/sh -c 'cd "$0" && exec "$@"' "$folde
 def make_root(suite, tree):
     """Make a minimal Debian in a folder by debootstrap; what an unfinished one left there is replaced."""
     shutil.rmtree(tree, ignore_errors=True)
-    subprocess.run(["debootstrap", "--variant=minbase", suite, tree], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["debootstrap", "--variant=minbase", suite, str(tree)], check=True, stdout=subprocess.DEVNULL)
 
 
 def run_in(root, *command, user, folder, mounts=(), mode="rw", environment=(), **options):
