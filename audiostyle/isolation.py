@@ -61,12 +61,13 @@ def isolated(function: Callable[..., Result], *arguments: Any, files: Sequence[A
         If no child can be started.
     """
     seconds = round(seconds + sum(map(_bytes_on_disk, files)) / _BYTES_PER_SECOND)
-    with os.fdopen(os.memfd_create("audiostyle"), "w+b") as outcome:
-        status = _run(lambda: _work(outcome, function, arguments, seconds))
-        if why := _death(status, seconds):
-            raise InputError(f"Reading {_named(files)} {why}; get it elsewhere or make it again.")
-        outcome.seek(0)
-        result, error = pickle.load(outcome)  # of our own making
+    # A pipe, which no limit on the size of files (ulimit -f) concerns.
+    receiver, sender = os.pipe()
+    with os.fdopen(receiver, "rb") as outcome, os.fdopen(sender, "wb") as answer:
+        status, data = _run(lambda: _work(answer, function, arguments, seconds), outcome, answer)
+    if why := _death(status, seconds):
+        raise InputError(f"Reading {_named(files)} {why}; get it elsewhere or make it again.")
+    result, error = pickle.loads(data)  # of our own making
     if isinstance(error, AudioStyleError):
         raise error
     if error is not None:
@@ -80,8 +81,11 @@ def in_words(error: Exception) -> str:
     return ascii(text)[1:-1]
 
 
-def _run(work: Callable[[], NoReturn]) -> int:
-    """Call `work` in a child process and return how that ended; an exception in the meantime ends it."""
+def _run(work: Callable[[], NoReturn], outcome: BinaryIO, answer: BinaryIO) -> tuple[int, bytes]:
+    """Call `work`, which writes to `answer`, in a child process; return how that ended and what came out.
+
+    An exception in the meantime ends the child.
+    """
     # Held back, so that a Ctrl-C finds either no child or one that is known here.
     held = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     child = 0
@@ -96,7 +100,9 @@ def _run(work: Callable[[], NoReturn]) -> int:
         if not child:
             work()
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
-        return os.waitpid(child, 0)[1]
+        answer.close()
+        data = outcome.read()
+        return os.waitpid(child, 0)[1], data
     except BaseException:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
@@ -106,21 +112,21 @@ def _run(work: Callable[[], NoReturn]) -> int:
         raise
 
 
-def _work(outcome: BinaryIO, function: Callable[..., Any], arguments: Sequence[Any], seconds: int) -> NoReturn:
+def _work(answer: BinaryIO, function: Callable[..., Any], arguments: Sequence[Any], seconds: int) -> NoReturn:
     """Be the child: write what the function returns or raises, and end."""
     status = 1
     try:
         _confine(seconds)
         try:
-            answer: tuple[Any, Any] = function(*arguments), None
+            result: tuple[Any, Any] = function(*arguments), None
         except AudioStyleError as error:
-            answer = None, error
+            result = None, error
         except MemoryError:
             raise
         except Exception as error:
-            answer = None, f"{type(error).__name__}: {in_words(error)}"
-        pickle.dump(answer, outcome, protocol=5)
-        outcome.flush()
+            result = None, f"{type(error).__name__}: {in_words(error)}"
+        pickle.dump(result, answer, protocol=5)
+        answer.flush()
         status = 0
     except MemoryError:
         status = _OUT_OF_MEMORY

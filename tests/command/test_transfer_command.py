@@ -153,6 +153,7 @@ def test_interrupted_runs_keep_what_there_is(number, status, finished, clips, tm
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     for line in process.stdout:
         if line.startswith("round 1/3"):
@@ -178,7 +179,12 @@ def test_interrupted_runs_keep_what_there_is(number, status, finished, clips, tm
 def test_interrupted_before_the_descent_leaves_nothing_half_made(clips, tmp_path):
     out = tmp_path / "out"
     process = subprocess.Popen(
-        command(*clips, *SHORT, "-o", out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(*clips, *SHORT, "-o", out),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that runs the tests in the background has it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for line in process.stdout:
         if line.startswith("Building"):

@@ -431,10 +431,10 @@ def wrong_commands(folder, clips):
     np.save(folder / "image.npy", np.zeros((1, 3, 96, 23)))
     yield "no file", [folder / "absent.wav", clips[1]]
     yield "no folder", [*clips, "-o", folder / "absent" / "stages.h5"]
-    yield "not a file", [*clips, "-o", folder]
-    yield "would replace", [*clips, "-o", clips[0]]
-    yield "would replace", [*clips, "-o", folder / "weights.pkl", *weights]
-    yield "would replace", [*clips, "-o", folder / "image.npy", *weights, "--image", folder / "image.npy"]
+    yield "it is a folder", [*clips, "-o", folder]
+    yield "files that are read", [*clips, "-o", clips[0]]
+    yield "files that are read", [*clips, "-o", folder / "weights.pkl", *weights]
+    yield "files that are read", [*clips, "-o", folder / "image.npy", *weights, "--image", folder / "image.npy"]
     yield "add --weights", [*clips, "--image-seed", "1"]
     yield "add --weights", [*clips, "--whole-features"]
     yield "--image-seed", [*clips, *weights, "--image-seed", "one"]
@@ -507,9 +507,3 @@ def test_interrupted_leaves_nothing(small_clips, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_stages(str(tmp_path / "stages.h5"), *small_clips, SMALL)
     assert not list(tmp_path.iterdir())
-
-
-def test_a_start_from_the_content_is_no_point_to_look_from():
-    with pytest.raises(InputError, match="--image-seed"):
-        choose_image(None, None, Settings(duration=0.5, start="content"))
-    assert choose_image(None, 3, Settings(duration=0.5, start="content"))[1] == "seed 3"
