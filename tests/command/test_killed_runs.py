@@ -100,7 +100,7 @@ def kill_and_resume(kills, kind, clips, undisturbed, out, seed):
     return rounds_seen
 
 
-@pytest.mark.parametrize("kind", ["mel", "memory"])
+@pytest.mark.parametrize("kind", ["mel", pytest.param("memory", marks=pytest.mark.slow)])
 def test_two_kills_change_nothing(kind, clips, undisturbed, tmp_path):
     kill_and_resume(2, kind, clips, undisturbed, tmp_path / "out", seed=1)
 
