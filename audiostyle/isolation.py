@@ -5,7 +5,8 @@ return on a file made to that end.  In a child with limits on time and memory ea
 about the file.
 
 The child is a fork: it starts in milliseconds and needs no path to the package.  It has none of this
-process's other threads, so the function may use numpy, BLAS and files, but neither Theano nor OpenMP.  It
+process's other threads, so the function may use numpy and files, but neither Theano nor OpenMP, nor BLAS,
+which would wait for ever if another thread was inside it at that moment.  It
 keeps the user's rights: this is a guard against mistakes and traps, not against a library that can be made
 to execute code.
 """
