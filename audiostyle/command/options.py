@@ -6,13 +6,14 @@ are applied in the order preset, ``--set``, then the option itself.
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from audiostyle.errors import InputError
 from audiostyle.settings import PRESETS, Settings, describe_settings, preset
 from audiostyle.settings.nearest import did_you_mean
 
-__all__ = ["ExamplesHelp", "Parser", "add_setting_options", "settings_from"]
+__all__ = ["ExamplesHelp", "Parser", "add_setting_options", "parse_assignments", "settings_from"]
 
 # Option -> settings field, in the order that --help shows them.
 _VALUE_OPTIONS = {
@@ -138,6 +139,17 @@ def _metavar(field: Any) -> str:
     return {"int": "N", "float": "X"}.get(type(field.default).__name__, "NAME")
 
 
+def parse_assignments(assignments: Sequence[str], example: str) -> dict[str, str]:
+    """Return what ``--set NAME=VALUE`` was given, by name; `example` is shown to who forgets the sign."""
+    chosen: dict[str, str] = {}
+    for assignment in assignments:
+        name, separator, value = assignment.partition("=")
+        if not separator:
+            raise InputError(f"--set was given {assignment!r}, but takes NAME=VALUE, such as --set {example}.")
+        chosen[name.strip()] = value
+    return chosen
+
+
 def settings_from(args: argparse.Namespace, base: Settings | None = None) -> Settings:
     """Return the settings that parsed arguments ask for.
 
@@ -153,12 +165,7 @@ def settings_from(args: argparse.Namespace, base: Settings | None = None) -> Set
     InputError
         If a value is not of its setting's kind or range.
     """
-    chosen: dict[str, str] = {}
-    for assignment in args.assignments:
-        name, separator, value = assignment.partition("=")
-        if not separator:
-            raise InputError(f"--set was given {assignment!r}, but takes NAME=VALUE, such as --set pooling=max.")
-        chosen[name.strip()] = value
+    chosen = parse_assignments(args.assignments, "pooling=max")
     if args.spec:
         chosen["representation"] = "spectrogram"
     for flag in ("rowac", "colac"):

@@ -18,6 +18,7 @@ from audiostyle.invocation import checkout, invocation
 __all__ = ["add_parser", "transfer"]
 
 _FOLDER = "out"
+_MOST_SEEDS = 10000
 
 
 def add_parser(subparsers: Any) -> None:
@@ -47,6 +48,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--resume", metavar="FOLDER", help="go on with the run in FOLDER after its last finished round; its clips, "
         "weights and settings are taken from there unless given again"
+    )  # fmt: skip
+    parser.add_argument(
+        "--seeds", metavar="N", help="run N seeds, from --seed on, each in a folder of its own in FOLDER, and name the "
+        "best; the same command goes on where it was interrupted"
     )  # fmt: skip
     parser.add_argument(
         "--weights", metavar="FILE", help="VGG-19 weights in any known form, or the word random "
@@ -80,8 +85,11 @@ def transfer(args: argparse.Namespace, command_line: tuple[str, ...]) -> int:
     from audiostyle.audio.sound_writer import sound_name
     from audiostyle.run.job import run_transfer
 
+    seeds = None if args.seeds is None else _seeds(args)
     request = dataclasses.replace(_request(args), command_line=command_line)
     reporter = QuietReporter() if args.quiet else ProgressReporter()
+    if seeds is not None:
+        return _transfer_seeds(request, seeds, reporter, args.quiet)
     with graceful_signals() as interruption:
         outcome = run_transfer(request, reporter, interruption)
     if not args.quiet:
@@ -94,6 +102,44 @@ def transfer(args: argparse.Namespace, command_line: tuple[str, ...]) -> int:
         stream=sys.stderr,
     )
     return 128 + outcome.signal
+
+
+def _seeds(args: argparse.Namespace) -> int:
+    """Return how many seeds are asked for."""
+    if args.resume is not None:
+        raise InputError("--resume and --seeds contradict each other; give the same command with --seeds again.")
+    count = int(args.seeds) if args.seeds.isascii() and args.seeds.isdigit() else 0
+    if not 1 <= count <= _MOST_SEEDS:
+        raise InputError(f"--seeds was given {args.seeds!r}, but takes a whole number from 1 to {_MOST_SEEDS}.")
+    return count
+
+
+def _transfer_seeds(request: Any, count: int, reporter: Any, quiet: bool) -> int:
+    """Run all seeds, say how each ended, and name the best."""
+    from audiostyle.run.seeds import SEEDS_NAME, best_of, run_seeds
+
+    def say(*lines: str) -> None:
+        if not quiet:
+            tell(*lines)
+
+    with graceful_signals() as interruption:
+        results, interrupted = run_seeds(request, count, reporter, interruption, say)
+    if interrupted is not None:
+        seed = os.path.basename(interrupted.folder)
+        tell(f"audiostyle: Interrupted in {seed}; give the same command again to go on from there.", stream=sys.stderr)
+        return 128 + interrupted.signal
+    best = best_of(results)
+    say(
+        "",
+        *(
+            f"seed {one.seed}: loss {one.loss:.6g}, {counted(one.stuck_rows, 'stuck row')} "
+            f"({one.stuck_row_index_db:.1f} dB)"
+            for one in results
+        ),
+        f"Best is seed {best.seed}, by the fewest stuck rows and then the lowest loss; its results are in "
+        f"{best.folder}, the numbers of all in {os.path.join(request.folder, SEEDS_NAME)}.",
+    )
+    return 0
 
 
 def _summary(outcome: Any, name: str) -> list[str]:

@@ -33,6 +33,7 @@ RUN_FILES = (
     "column_autocorrelation.png",
     "losses.png",
     "losses.csv",
+    "index.html",
     "run.json",
     "run.h5",
 )

@@ -26,11 +26,12 @@ from audiostyle.run.description import describe_run
 from audiostyle.run.estimate import estimate_memory
 from audiostyle.run.figure import caption_of
 from audiostyle.run.folder import RunFolder
+from audiostyle.run.index_page import write_index
 from audiostyle.run.manifest import Stopwatch, write_manifest
 from audiostyle.run.outputs import write_outputs
 from audiostyle.run.request import Interruption, Outcome, Reporter, Request
 from audiostyle.run.resume_check import changed_circumstances, check_same
-from audiostyle.settings import Settings
+from audiostyle.settings import Settings, preset_of
 from audiostyle.weights.load import Weights, load_weights
 
 __all__ = ["run_transfer"]
@@ -113,6 +114,7 @@ def run_transfer(
         archive, archived = _open_archive(folder, request, description, start, reporter)
         descent = Descent(objective, archive, archived, reporter, interruption)
         failure = buzz = None
+        warning = ""
         try:
             with watch.stage("descent"):
                 descent.run(settings)
@@ -122,6 +124,7 @@ def run_transfer(
         try:
             with watch.stage("results"):
                 clips = description["inputs"]
+                names = clips["content"]["name"], clips["style"]["name"]
                 buzz = write_outputs(
                     folder,
                     content,
@@ -131,17 +134,19 @@ def run_transfer(
                     descent.evaluations,
                     settings,
                     request.content,
-                    caption_of(clips["content"]["name"], clips["style"]["name"], settings),
+                    caption_of(*names, settings),
                     reporter.stage,
                 )
+                warning = buzz.sentence if buzz is not None else ""
+                write_index(folder, names, (content, style), settings, _facts(descent, weights, settings), warning)
         except RunError as error:
             # What made the descent fail is what the user has to hear of, not what follows from it.
             failure = failure or error
         # A signal that came when all rounds were done has interrupted nothing.
         signal = interruption.signal if len(descent.rounds) < settings.rounds else 0
         write_manifest(folder, description, descent.rounds, descent.evaluations, watch, signal, failure, buzz)
-        if buzz is not None and buzz.sentence:
-            reporter.warning(buzz.sentence)
+        if warning:
+            reporter.warning(warning)
         if failure is not None:
             raise failure
     return Outcome(
@@ -187,6 +192,20 @@ def _require_space(folder: RunFolder, start: np.ndarray, settings: Settings) -> 
     size = largest_size(start, settings.rounds, settings.max_evaluations, terms, state_size(start, settings))
     # Twice, for at the end the rounds are copied out of their own files into the archive.
     folder.require_space(2 * size + _RESULTS_SIZE, max(size, _PICTURE_SIZE))
+
+
+def _facts(descent: Descent, weights: Weights, settings: Settings) -> dict[str, str]:
+    """Return what the page of a run tells beside sounds and pictures."""
+    losses = [f"{one.total:.6g}" for one in (*descent.evaluations[:1], *descent.evaluations[-1:])]
+    return {
+        "preset": preset_of(settings) or "none; run.json has the settings",
+        "image": f"{settings.representation}, {settings.duration:g} s of each clip",
+        "losses": ", ".join(term.name for term in loss_terms(settings)),
+        "descent": f"{len(descent.rounds)} of {settings.rounds} rounds, {len(descent.evaluations)} evaluations, seed "
+        f"{settings.seed}",
+        "loss": " at first, ".join(losses) + " at the end" if losses else "not evaluated",
+        "weights": f"{weights.form}, SHA-256 {weights.sha256[:12]}",
+    }
 
 
 def _plan(request: Request, content: Analysis, weights: Weights, device: str) -> list[str]:

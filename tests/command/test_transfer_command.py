@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from audiostyle.command.main import main
 from audiostyle.demo.clips import write_clips
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +28,7 @@ FILES = {
     "column_autocorrelation.png",
     "losses.png",
     "losses.csv",
+    "index.html",
     "run.json",
     "run.h5",
 }
@@ -233,3 +236,84 @@ def test_a_run_that_keeps_its_memory_is_resumed_to_the_bit(clips, tmp_path):
     with h5py.File(tmp_path / "third" / "run.h5") as file:
         np.testing.assert_array_equal(file["start_image"][0], images(tmp_path / "whole")[-1])
     assert "start" in json.loads((tmp_path / "third" / "run.json").read_text())["inputs"]
+
+
+class TestRender:
+    """``audiostyle render``, of the finished run of three rounds."""
+
+    def test_the_last_round_as_it_was_is_the_result(self, finished, tmp_path, capfd):
+        folder, _ = finished
+        assert main(["render", str(folder), "-o", str(tmp_path / "again.wav")]) == 0
+        assert (tmp_path / "again.wav").read_bytes() == (folder / "output.wav").read_bytes()
+        assert str(tmp_path / "again.wav") in capfd.readouterr().out
+
+    def test_another_round_another_inversion_another_form(self, finished, tmp_path):
+        copy = tmp_path / "copy"
+        shutil.copytree(finished[0], copy)
+        assert main(["render", str(copy), "--round", "1"]) == 0
+        assert main(["render", str(copy), "--round", "0", "--preset", "corrected", "--set", "output_format=flac"]) == 0
+        first = (copy / "round_1.wav").read_bytes()
+        assert first != (copy / "output.wav").read_bytes()
+        assert soundfile.info(str(copy / "round_0.flac")).format == "FLAC"
+        # A run that replaces this one leaves alone what is not its own.
+        assert {"round_1.wav", "round_0.flac"} == set(os.listdir(copy)) - FILES
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["--round", "4"], "no round 4; give one from 0"),
+            (["--round", "two"], "--round was given 'two'"),
+            (["--set", "n_mels=40"], "n_mels cannot be changed any more"),
+            (["--set", "inversion"], "takes NAME=VALUE"),
+            (["--content", __file__], "is not the content"),
+            (["--style", "/no/such/clip.wav"], "is not there any more"),
+        ],
+    )
+    def test_what_cannot_be_rendered_is_refused(self, finished, tmp_path, capfd, arguments, said):
+        assert main(["render", str(finished[0]), "-o", str(tmp_path / "x.wav"), *arguments]) == 2
+        assert said in capfd.readouterr().err
+        assert not os.listdir(tmp_path)
+
+    def test_clips_that_were_moved_are_named(self, clips, tmp_path, capfd):
+        moved = [tmp_path / name for name in ("a.wav", "b.wav")]
+        for old, new in zip(clips, moved, strict=True):
+            shutil.copy(old, new)
+        arguments = [*SHORT, "--iterations", "2", "-o", str(tmp_path / "out"), "--quiet"]
+        assert main(["transfer", *map(str, moved), *arguments]) == 0
+        moved[0].unlink()
+        assert main(["render", str(tmp_path / "out")]) == 2
+        assert "--content FILE" in capfd.readouterr().err
+        assert main(["render", str(tmp_path / "out"), "--content", str(clips[0])]) == 0
+
+
+def test_several_seeds_name_the_best_and_are_not_run_twice(clips, tmp_path, capfd):
+    command_line = ["transfer", *map(str, clips), *SHORT, "--iterations", "2", "--seeds", "2", "-o", str(tmp_path)]
+    assert main(command_line) == 0
+    said = capfd.readouterr().out
+    with open(tmp_path / "seeds.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["seed"] for row in rows] == ["0", "1"]
+    losses = [json.loads((tmp_path / row["folder"] / "run.json").read_text())["last_loss"]["total"] for row in rows]
+    assert [float(row["loss"]) for row in rows] == losses
+    assert losses[0] != losses[1]
+    best = min(range(2), key=lambda seed: (int(rows[seed]["stuck_rows"]), losses[seed]))
+    assert f"Best is seed {best}" in said
+    # A seed alone has the same bits as among others, whose objective it shares.
+    alone = tmp_path / "alone"
+    assert main([*command_line[:-4], "--seed", "1", "-o", str(alone), "--quiet"]) == 0
+    np.testing.assert_array_equal(images(alone), images(tmp_path / "seed_1"))
+    before = (tmp_path / "seed_1" / "run.h5").stat().st_mtime_ns
+    assert main(command_line) == 0
+    assert "Seed 1 is finished" in capfd.readouterr().out
+    assert (tmp_path / "seed_1" / "run.h5").stat().st_mtime_ns == before
+    for wrong in (["--seeds", "0"], ["--resume", str(alone), "--seeds", "2"]):
+        assert main(["transfer", *map(str, clips), *wrong]) == 2
+
+
+def test_the_page_of_a_run_shows_what_is_beside_it(finished):
+    page = (finished[0] / "index.html").read_text()
+    shown = {name for name in FILES if f'src="{name}"' in page}
+    assert shown == {name for name in FILES if name.endswith((".png", ".wav"))}
+    assert page.count("data:audio/mpeg;base64,") == 2
+    assert "seed 5" in page
+    assert "http" not in page

@@ -9,13 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from audiostyle.api import make_objective
-from audiostyle.files import sha256_of_file
-from audiostyle.run.archive import ARCHIVE_NAME, Archive
 from audiostyle.run.archived_run import ArchivedRun
+from audiostyle.run.finished import find_finished, going_on
 from audiostyle.run.job import run_transfer
-from audiostyle.run.manifest import MANIFEST_NAME, read_manifest
 from audiostyle.run.request import Interruption, Outcome, Reporter, Request
-from audiostyle.run.resume_check import check_same
 from audiostyle.settings import Settings
 
 __all__ = ["EXPERIMENTS", "Experiment", "Plan", "finished_run", "run_experiment"]
@@ -90,34 +87,14 @@ class Plan:
         """Return the transfer that an experiment is."""
         folder = os.path.join(self.folder, name)
         settings = EXPERIMENTS[name].settings(self.settings)
-        return Request(
-            self.content,
-            self.style,
-            self.weights,
-            folder,
-            settings,
-            resume=os.path.lexists(os.path.join(folder, ARCHIVE_NAME)),
-            command_line=self.command_line,
+        return going_on(
+            Request(self.content, self.style, self.weights, folder, settings, command_line=self.command_line)
         )
 
 
 def finished_run(plan: Plan, name: str) -> ArchivedRun | None:
-    """Return the archive of a finished experiment; None where it has not been started, or not ended.
-
-    Raises
-    ------
-    InputError
-        If the folder holds a run of other clips, weights or settings, or a damaged one.
-    """
-    request = plan.request(name)
-    if not request.resume:
-        return None
-    archived = Archive.read(os.path.join(request.folder, ARCHIVE_NAME))
-    check_same(archived, _wanted(plan, request, archived))
-    done = len(archived.rounds) >= request.settings.rounds
-    if not done or not os.path.lexists(os.path.join(request.folder, MANIFEST_NAME)):
-        return None
-    return archived if read_manifest(request.folder)["state"] == "finished" else None
+    """Return the archive of a finished experiment, as :func:`~audiostyle.run.finished.find_finished` does."""
+    return find_finished(plan.request(name))
 
 
 def run_experiment(
@@ -140,23 +117,3 @@ def run_experiment(
         Makes the objective.
     """
     return run_transfer(plan.request(name), reporter, interruption, build)
-
-
-def _wanted(plan: Plan, request: Request, archived: ArchivedRun) -> dict[str, Any]:
-    """Describe the request as far as it can be told without reading the weights' arrays or starting Theano."""
-    recorded = archived.description.get("weights", {})
-    digest = None if plan.weights == "random" else sha256_of_file(plan.weights)
-    same = recorded.get("file_sha256") == digest and (digest is not None or recorded.get("path") == "random")
-    sounds = {"content": plan.content, "style": plan.style}
-    return {
-        "settings": dataclasses.asdict(request.settings),
-        "inputs": {
-            role: {"name": os.path.basename(path), "sha256": sha256_of_file(path)} for role, path in sounds.items()
-        },
-        "weights": {
-            "path": plan.weights,
-            "name": os.path.basename(plan.weights),
-            "sha256": recorded.get("sha256") if same else digest,
-        },
-        "machine": archived.description.get("machine", {}),
-    }
