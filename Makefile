@@ -11,6 +11,9 @@ PYTHON =
 
 RUN = .venv/bin/python -m
 
+# A process for each core, which takes over what another has left to do.
+PYTEST = pytest -n auto --maxprocesses 4 --dist worksteal
+
 help:
 	@echo 'make demo       two synthetic clips and a transfer between them, into demo_output/ (a few minutes)'
 	@echo 'make test       the linters and the tests that take seconds'
@@ -26,10 +29,10 @@ demo: .venv/ready
 	@$(RUN) audiostyle demo -o demo_output
 
 test: lint
-	$(RUN) pytest -m 'not slow'
+	$(RUN) $(PYTEST) -m 'not slow'
 
 test-full: lint
-	$(RUN) pytest
+	$(RUN) $(PYTEST)
 
 lint: .venv/ready-dev
 	$(RUN) ruff check .

@@ -1,5 +1,6 @@
-"""Fixtures for the material beside the repository, which is not part of it."""
+"""Fixtures for the material beside the repository, which is not part of it, and a cache for each test process."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +11,11 @@ from audiostyle.network.blas import choose_blas_kernels
 choose_blas_kernels(authors=True)
 
 import numpy as np  # noqa: E402  OpenBLAS looks once, when numpy loads it
+
+if (worker := os.environ.get("PYTEST_XDIST_WORKER", "gw0")) != "gw0":
+    # Theano compiles under a lock whose waiters sleep for seconds.
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    os.environ["XDG_CACHE_HOME"] = str(cache / f"audiostyle-tests-{worker}")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
