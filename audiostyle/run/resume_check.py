@@ -6,11 +6,13 @@ weights, settings and the arithmetic are the same.  What cannot change a number,
 may differ; versions of libraries and the machine may change the last bits and are reported, not refused.
 """
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
 from audiostyle.errors import InputError
 from audiostyle.files import shown
+from audiostyle.settings import Settings
 
 if TYPE_CHECKING:
     from audiostyle.run.archived_run import ArchivedRun
@@ -47,6 +49,10 @@ def check_same(archived: "ArchivedRun", description: dict[str, Any]) -> None:
     if was.get("sha256") != now.get("sha256"):
         differences.append(f"other weights ({_file(was)}, not {_file(now)})")
     was, now = _entry(old, "settings"), _entry(new, "settings")
+    if was:
+        # A setting that came later was at its default before: that is what a default is.
+        came_later = {name: value for name, value in _plain(dataclasses.asdict(Settings())).items() if name in now}
+        was = came_later | was
     for name in sorted({*was, *now} - {"iterations", *_RESOLVED}):
         if was.get(name) != now.get(name):
             differences.append(f"{name} {_value(was, name)} (not {_value(now, name)})")

@@ -86,6 +86,13 @@ def test_a_setting_that_one_of_them_lacks(archived: ArchivedRun, asked: dict) ->
     assert "invented_later not recorded (not True)" in refused(archived, asked)
 
 
+def test_a_setting_that_came_later_had_its_default(archived: ArchivedRun, asked: dict) -> None:
+    asked["settings"]["start_noise"] = 0.0
+    check_same(archived, asked)
+    asked["settings"]["start_noise"] = 0.5
+    assert "start_noise 0.0 (not 0.5)" in refused(archived, asked)
+
+
 @pytest.mark.parametrize("old", [{}, {"settings": {"iterations": "many"}}, {"inputs": {"content": 7}, "machine": {}}])
 def test_odd_archives_are_refused_and_do_not_crash(archived: ArchivedRun, asked: dict, old: dict) -> None:
     archived.description.clear()
