@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from audiostyle.command.options import ExamplesHelp, add_setting_options, settings_from
+from audiostyle.command.terminal import tell
 from audiostyle.errors import InputError
 
 __all__ = ["add_parser", "run"]
@@ -100,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
             if name in done:
                 _say(args, f"{name} is finished; it is not run again.")
                 continue
-            _say(args, f"\nExperiment {name}")
+            _say(args, "", f"Experiment {name}")
             status = _run_one(args, functools.partial(run_experiment, plan, name))
             if status:
                 return status
@@ -124,10 +125,10 @@ def _run_one(args: argparse.Namespace, experiment: Any) -> int:
         outcome = experiment(QuietReporter() if args.quiet else ProgressReporter(), interruption)
     if not outcome.signal:
         return 0
-    print(
+    tell(
         f"audiostyle: Interrupted after round {outcome.rounds} of {shlex.quote(outcome.folder)}; give the same command "
         "again to go on from there.",
-        file=sys.stderr,
+        stream=sys.stderr,
     )
     return 128 + int(outcome.signal)
 
@@ -176,6 +177,6 @@ def _clips(args: argparse.Namespace) -> tuple[str, str]:
     return content, style
 
 
-def _say(args: argparse.Namespace, text: str) -> None:
+def _say(args: argparse.Namespace, *lines: str) -> None:
     if not args.quiet:
-        print(text, flush=True)
+        tell(*lines)

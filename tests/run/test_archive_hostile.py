@@ -327,6 +327,14 @@ class TestSealedByAnEnemy:
             Archive.create(folder, other, np.zeros((1, 3, 4, 5), np.float32))
         assert "description is not what a transfer writes" in refused(tmp_path / "run.h5")
 
+    @pytest.mark.parametrize("name", ["$\\frac$", "\ud800", "=1+1", "a\x1b[2J", "x" * 5000])
+    def test_names_of_loss_parts(self, tmp_path: Path, good: bytes, name: str) -> None:
+        """They head the columns of losses.csv and stand in the legend of losses.png, where a formula would be drawn."""
+        header = header_of(good)
+        header["tables"]["evaluations"]["type"][-1][0] = name
+        (tmp_path / "run.h5").write_bytes(with_header(good, header))
+        assert "its tables are not those of a run" in refused(tmp_path / "run.h5")
+
     @pytest.mark.parametrize("text", [b"[" * 90_000, b"{", b"\xff", b"9" * 5000])
     def test_descriptions_that_are_no_json(self, tmp_path: Path, text: bytes) -> None:
         path = tmp_path / "run.h5"
