@@ -1,7 +1,7 @@
 """Decoding a stretch of a sound file, by libsndfile or by what else is installed.
 
-Decoders are large and written in C, and what they read comes from anywhere: :mod:`audiostyle.audio.clip` calls
-this in a child process that they may crash.
+Decoders are large and written in C, and what they read comes from anywhere: all of this is called in a child
+process that they may crash (:func:`audiostyle.isolation.isolated`).
 """
 
 import math
@@ -15,7 +15,7 @@ from audiostyle.errors import InputError
 from audiostyle.files import open_regular
 from audiostyle.settings import Settings
 
-__all__ = ["FULL_SCALE", "Decoded", "decode"]
+__all__ = ["FULL_SCALE", "Decoded", "decode", "decode_channels", "header_of"]
 
 FULL_SCALE = 32768.0
 # Beyond these no converter and no file of sound goes; they bound what a header can make us do.
@@ -66,6 +66,27 @@ def decode(path: str | os.PathLike[str], name: str, settings: Settings, offset: 
     if not len(mono) and not start:
         raise InputError(f"{name} holds no samples.")
     return Decoded(mono, rate, skip, (start + len(mono) if len(mono) < count else frames) / rate)
+
+
+def decode_channels(path: str | os.PathLike[str], settings: Settings) -> tuple[np.ndarray, int]:
+    """Decode the content's stretch with all its channels; return it, ``(n_samples, n_channels)``, and the rate."""
+    import soundfile
+
+    with soundfile.SoundFile(os.fsencode(path)) as file:
+        rate = file.samplerate
+        file.seek(min(round(settings.offset_content * rate), file.frames))
+        return file.read(round(settings.duration * rate), dtype="float64", always_2d=True), rate
+
+
+def header_of(path: str | os.PathLike[str]) -> tuple[float, int] | None:
+    """Return a sound file's seconds and sample rate as libsndfile reads them, or None if it does not say."""
+    import soundfile
+
+    try:
+        info = soundfile.info(os.fsencode(path))
+    except (soundfile.SoundFileError, OSError, ValueError, TypeError):
+        return None
+    return (info.frames / info.samplerate, info.samplerate) if info.samplerate > 0 else None
 
 
 def _decode_otherwise(
