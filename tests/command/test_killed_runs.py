@@ -18,8 +18,8 @@ from audiostyle.demo.clips import write_clips
 from audiostyle.run.archive import Archive
 
 ROOT = Path(__file__).resolve().parents[2]
-SHORT = ["--duration", "0.5", "--max-evaluations", "8", "--rowac", "--weights", "random", "--iterations", "9"]
-ROUNDS = 8
+SHORT = ["--duration", "0.3", "--max-evaluations", "4", "--rowac", "--weights", "random", "--iterations", "7"]
+ROUNDS = 6
 KINDS = {
     "mel": [],
     "spectrogram": ["--spec"],
