@@ -8,7 +8,7 @@
 #
 # docs/docker.md says more, for example how to build from snapshot.debian.org.
 
-ARG BASE_IMAGE=debian:bookworm-20250520-slim
+ARG BASE_IMAGE=debian:bookworm-20250520-slim@sha256:90522eeb7e5923ee2b871c639059537b30521272f10ca86fdbbbb2b75a8c40cd
 ARG K80_IMAGE=debian:bullseye-20250520-slim
 ARG DEBIAN_MIRROR=http://deb.debian.org/debian
 ARG SECURITY_MIRROR=http://deb.debian.org/debian-security
@@ -45,7 +45,8 @@ HEALTHCHECK NONE
 LABEL org.opencontainers.image.title="AudioStyle" \
       org.opencontainers.image.description="Artistic style transfer for music data, on Theano and Lasagne" \
       org.opencontainers.image.version="1.1.0" \
-      org.opencontainers.image.base.name="docker.io/library/debian:bookworm-20250520-slim"
+      org.opencontainers.image.base.name="docker.io/library/debian:bookworm-20250520-slim" \
+      org.opencontainers.image.base.digest="sha256:90522eeb7e5923ee2b871c639059537b30521272f10ca86fdbbbb2b75a8c40cd"
 
 
 # The Python packages.  pip stays behind in this stage.

@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-full lint image-test portability-test clean
+.PHONY: help demo test test-full lint audit image-test portability-test clean
 
 # Another interpreter than the newest of Python 3.11 to 3.14: make PYTHON=/opt/python3.11/bin/python3.11 demo
 PYTHON =
@@ -19,6 +19,7 @@ help:
 	@echo 'make test       the linters and the tests that take seconds'
 	@echo 'make test-full  every test, the slow ones too'
 	@echo 'make lint       ruff, mypy and hadolint only'
+	@echo 'make audit      names pinned packages with known faults, by the package index and by scripts/known-faults.toml'
 	@echo 'make image-test builds the Docker image and runs it, without a Docker daemon, as root (docs/docker.md)'
 	@echo 'make portability-test follows the README on a fresh Debian 13 and 12, by debootstrap, as root'
 	@echo 'make clean      removes .venv, demo_output/ and the tools'"'"' caches'
@@ -39,6 +40,9 @@ lint: .venv/ready-dev
 	$(RUN) ruff format --check .
 	$(RUN) mypy audiostyle run_transfer.py
 	.venv/bin/hadolint Dockerfile
+
+audit: .venv/ready-dev
+	@.venv/bin/python scripts/audit.py
 
 # Needs buildah and debootstrap, but not .venv.  Another choice: make TARGETS='cpu cuda k80' image-test
 TARGETS = cpu cuda

@@ -7,9 +7,11 @@ otherwise turn the device into a file, and reading ``/dev/zero`` would never end
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import stat
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -32,8 +34,10 @@ __all__ = [
 
 AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
-#: How the names of unfinished files begin; a crash may leave one, and the next writer may remove it.
+#: How the names of unfinished files begin; a crash may leave one, and the next writer in that folder removes it.
 PART_PREFIX = ".audiostyle-part-"
+# Older ones that nobody has locked are left over; in younger ones a writer may just be about to lock it.
+_SECONDS_TO_LOCK = 60
 _BLOCK = 2**20
 
 _REASONS = {
@@ -122,9 +126,15 @@ def replacing(path: AnyPath, what: str) -> Iterator[Path]:
     try:
         if why := _not_replaceable(target):
             raise InputError(f"{what} cannot be written to {shown(path)}: {why}.")
+        _remove_parts_left_over(target.parent)
         # Made here, so that its permissions are those the user's umask gives a new file.
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
-        yield part
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            with contextlib.suppress(OSError):  # not every file system has locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield part
+        finally:
+            os.close(descriptor)
         synchronise(part)
         os.replace(part, target)
         synchronise(target.parent)
@@ -214,6 +224,22 @@ def _readable(path: AnyPath) -> Iterator[BinaryIO]:
             yield stream
     except (OSError, ValueError) as error:
         raise InputError(f"The file {shown(path)} cannot be read: {reason(error)}.") from error
+
+
+def _remove_parts_left_over(folder: Path) -> None:
+    """Remove the unfinished files of writers that were killed."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.startswith(PART_PREFIX) or not entry.is_file(follow_symlinks=False):
+                continue
+            with contextlib.suppress(OSError):
+                descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if time.time() - os.fstat(descriptor).st_mtime > _SECONDS_TO_LOCK:
+                        os.unlink(entry.path)
+                finally:
+                    os.close(descriptor)
 
 
 def _not_replaceable(target: Path) -> str | None:

@@ -12,13 +12,16 @@ to execute code.
 """
 
 import contextlib
+import fcntl
 import gc
 import os
 import pickle
 import resource
 import signal
+import struct
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from io import BufferedReader
 from typing import Any, BinaryIO, NoReturn, TypeVar
 
 from audiostyle.errors import AudioStyleError, InputError, RunError
@@ -36,6 +39,8 @@ _BYTES_PER_SECOND = 1e7
 _PATIENCE = 6
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 _OUT_OF_MEMORY = 3
+_BYTES_OF_PIPE = 2**20
+_LENGTH = struct.Struct("=Q")
 
 
 def isolated(function: Callable[..., Result], *arguments: Any, files: Sequence[AnyPath], seconds: float = 6) -> Result:
@@ -64,11 +69,13 @@ def isolated(function: Callable[..., Result], *arguments: Any, files: Sequence[A
     seconds = round(seconds + sum(map(_bytes_on_disk, files)) / _BYTES_PER_SECOND)
     # A pipe, which no limit on the size of files (ulimit -f) concerns.
     receiver, sender = os.pipe()
+    with contextlib.suppress(OSError):  # the larger, the less often the two wait for each other
+        fcntl.fcntl(sender, fcntl.F_SETPIPE_SZ, _BYTES_OF_PIPE)
     with os.fdopen(receiver, "rb") as outcome, os.fdopen(sender, "wb") as answer:
-        status, data = _run(lambda: _work(answer, function, arguments, seconds), outcome, answer)
+        status, parts = _run(lambda: _work(answer, function, arguments, seconds), outcome, answer)
     if why := _death(status, seconds):
         raise InputError(f"Reading {_named(files)} {why}; get it elsewhere or make it again.")
-    result, error = pickle.loads(data)  # of our own making
+    result, error = pickle.loads(parts[0], buffers=parts[1:])  # of our own making
     if isinstance(error, AudioStyleError):
         raise error
     if error is not None:
@@ -82,7 +89,7 @@ def in_words(error: Exception) -> str:
     return ascii(text)[1:-1]
 
 
-def _run(work: Callable[[], NoReturn], outcome: BinaryIO, answer: BinaryIO) -> tuple[int, bytes]:
+def _run(work: Callable[[], NoReturn], outcome: BufferedReader, answer: BinaryIO) -> tuple[int, list[bytearray]]:
     """Call `work`, which writes to `answer`, in a child process; return how that ended and what came out.
 
     An exception in the meantime ends the child.
@@ -102,8 +109,8 @@ def _run(work: Callable[[], NoReturn], outcome: BinaryIO, answer: BinaryIO) -> t
             work()
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
         answer.close()
-        data = outcome.read()
-        return os.waitpid(child, 0)[1], data
+        parts = list(_received(outcome))
+        return os.waitpid(child, 0)[1], parts
     except BaseException:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
@@ -126,14 +133,31 @@ def _work(answer: BinaryIO, function: Callable[..., Any], arguments: Sequence[An
             raise
         except Exception as error:
             result = None, f"{type(error).__name__}: {in_words(error)}"
-        pickle.dump(result, answer, protocol=5)
-        answer.flush()
+        _send(result, answer)
         status = 0
     except MemoryError:
         status = _OUT_OF_MEMORY
     finally:
         # Neither the parent's handlers at exit nor its unwritten output are for this process.
         os._exit(status)
+
+
+def _send(result: Any, answer: BinaryIO) -> None:
+    """Write a pickle, and after it the arrays' own bytes, which need not be copied into it; each with its length."""
+    arrays: list[pickle.PickleBuffer] = []
+    data = pickle.dumps(result, protocol=5, buffer_callback=arrays.append)
+    for part in (memoryview(data), *(array.raw() for array in arrays)):
+        answer.write(_LENGTH.pack(part.nbytes))
+        answer.write(part)
+    answer.flush()
+
+
+def _received(outcome: BufferedReader) -> Iterator[bytearray]:
+    """Yield the parts that :func:`_send` wrote, up to where it broke off."""
+    while len(head := outcome.read(_LENGTH.size)) == _LENGTH.size:
+        part = bytearray(_LENGTH.unpack(head)[0])
+        outcome.readinto(part)
+        yield part
 
 
 def _confine(seconds: int) -> None:

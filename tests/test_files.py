@@ -1,5 +1,6 @@
 """Files are replaced whole or not at all, and only files."""
 
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -7,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from audiostyle.errors import InputError, RunError
-from audiostyle.files import check_output, open_regular, read_bytes, replacing, sha256_of_file, write_bytes
+from audiostyle.files import (
+    PART_PREFIX,
+    check_output,
+    open_regular,
+    read_bytes,
+    replacing,
+    sha256_of_file,
+    write_bytes,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -104,3 +113,26 @@ def test_an_input_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="files that are read"):
         check_output(tmp_path / "sub" / ".." / "clip.wav", "The numbers", [clip])
     check_output(tmp_path / "other.wav", "The numbers", [clip])
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+    kept = [tmp_path / f"{PART_PREFIX}{name}" for name in ("young", "locked", "folder", "link")]
+    left = tmp_path / f"{PART_PREFIX}old"
+    for path in (*kept[:2], left):
+        path.write_bytes(b"half")
+    kept[2].mkdir()
+    kept[3].symlink_to("nowhere")
+    for path in (kept[1], left):
+        os.utime(path, (0, 0))
+    with open(kept[1]) as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        write_bytes(tmp_path / "table.csv", b"x", "The table")
+    assert names(tmp_path) == sorted([*(path.name for path in kept), "table.csv"])
+
+
+def test_a_writer_holds_its_part(tmp_path: Path) -> None:
+    with replacing(tmp_path / "slow", "It") as part:
+        part.write_bytes(b"slow")
+        os.utime(part, (0, 0))
+        write_bytes(tmp_path / "fast", b"fast", "It")
+    assert names(tmp_path) == ["fast", "slow"]

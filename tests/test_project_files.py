@@ -41,3 +41,9 @@ def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
         if "://" not in target:
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_the_tests_that_hold_the_promises_exist() -> None:
+    named = set(re.findall(r"`((?:\w+/)*test_\w+\.py)`", (ROOT / "docs" / "security.md").read_text()))
+    assert len(named) > 15
+    assert not {name for name in named if not (ROOT / "tests" / name).is_file()}

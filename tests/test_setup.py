@@ -107,7 +107,7 @@ needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="needs make
 def test_make_alone_shows_the_targets():
     shown = make()
     assert shown.returncode == 0
-    for target in ("demo", "test", "test-full", "lint", "clean"):
+    for target in ("demo", "test", "test-full", "lint", "audit", "clean"):
         assert re.search(rf"^make {target}  ", shown.stdout, re.MULTILINE)
 
 

@@ -32,7 +32,7 @@ def load_clip(path: str | os.PathLike[str], settings: Settings, offset: float = 
     Parameters
     ----------
     path : str or os.PathLike
-        Any file that libsndfile reads, or audioread where it finds a decoder.
+        Any file that libsndfile reads, or ffmpeg where it is installed.
     settings : Settings
         ``sample_rate`` in Hz and ``duration`` in seconds are used.
     offset : float

@@ -1,36 +1,36 @@
-"""Decoding a stretch of a sound file, by libsndfile or by what else is installed.
+"""Decoding a stretch of a sound file, by libsndfile or, what that does not know, by ffmpeg.
 
-Decoders are large and written in C, and what they read comes from anywhere: :mod:`audiostyle.audio.clip` calls
-this in a child process that they may crash.
+Decoders are large and written in C, and what they read comes from anywhere: all of this is called in a child
+process that they may crash (:func:`audiostyle.isolation.isolated`).
 """
 
 import math
 import os
+import struct
+import subprocess
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from audiostyle.errors import InputError
-from audiostyle.files import open_regular
 from audiostyle.settings import Settings
 
-__all__ = ["FULL_SCALE", "Decoded", "decode"]
+__all__ = ["FULL_SCALE", "Decoded", "decode", "decode_channels", "header_of"]
 
 FULL_SCALE = 32768.0
 # Beyond these no converter and no file of sound goes; they bound what a header can make us do.
 _RATES = (1000, 768000)
 _BLOCK_VALUES = 1 << 18
-# How ffmpeg knows HLS, its own lists, DASH, Smooth Streaming, IMF and session descriptions.
-_LISTS = (
-    b"#extm3u",
-    b"ffconcat",
-    b"<mpd",
-    b"<smoothstreamingmedia",
-    b"<compositionplaylist",
-    b"[playlist]",
-    b"v=0\r\n",
+# Of ffmpeg's containers those that hold sound of their own; lists (HLS, DASH, concat) and scripts name other files of
+# the user, and ffmpeg finds them behind an ID3 tag or a comment of any length.
+_CONTAINERS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,iff,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,ogg,"
+    "oma,rm,shn,tak,truehd,tta,voc,w64,wav,webm,wtv,wv,xwma"
 )
+_FFMPEG = ("ffmpeg", "-nostdin", "-v", "quiet", "-protocol_whitelist", "file", "-format_whitelist", _CONTAINERS)
+# The header of Sun's .au: magic, where the samples begin, their bytes, coding, rate, channels.
+_AU_HEADER = struct.Struct(">4s5I")
 
 
 class Decoded(NamedTuple):
@@ -68,42 +68,59 @@ def decode(path: str | os.PathLike[str], name: str, settings: Settings, offset: 
     return Decoded(mono, rate, skip, (start + len(mono) if len(mono) < count else frames) / rate)
 
 
+def decode_channels(path: str | os.PathLike[str], settings: Settings) -> tuple[np.ndarray, int]:
+    """Decode the content's stretch with all its channels; return it, ``(n_samples, n_channels)``, and the rate."""
+    import soundfile
+
+    with soundfile.SoundFile(os.fsencode(path)) as file:
+        rate = file.samplerate
+        file.seek(min(round(settings.offset_content * rate), file.frames))
+        return file.read(round(settings.duration * rate), dtype="float64", always_2d=True), rate
+
+
+def header_of(path: str | os.PathLike[str]) -> tuple[float, int] | None:
+    """Return a sound file's seconds and sample rate as libsndfile reads them, or None if it does not say."""
+    import soundfile
+
+    try:
+        info = soundfile.info(os.fsencode(path))
+    except (soundfile.SoundFileError, OSError, ValueError, TypeError):
+        return None
+    return (info.frames / info.samplerate, info.samplerate) if info.samplerate > 0 else None
+
+
 def _decode_otherwise(
     path: str | os.PathLike[str], name: str, settings: Settings, offset: float, reason: str
 ) -> Decoded:
-    """As :func:`decode`, for what libsndfile does not know, by whatever decoder audioread finds."""
-    import audioread  # type: ignore[import-untyped]
-
+    """As :func:`decode`, for what libsndfile does not know, by ffmpeg if it is installed."""
+    # With the protocol named and an absolute path, nothing in a name is one ("concat:...") or an option.
+    source = b"file:" + os.fsencode(os.path.abspath(path))
+    command: list[str | bytes] = [*_FFMPEG, "-i", source, "-c:a", "pcm_s16be", "-f", "au", "pipe:1"]
     try:
-        if _is_playlist(path):
-            reason = "It is a text, such as a list of other files"
-            raise ValueError(reason)
-        # Of an absolute path ffmpeg takes no part for a protocol ("concat:...") or an option.
-        with audioread.audio_open(os.path.abspath(path)) as file:
-            rate, channels = file.samplerate, file.channels
-            _check_header(name, rate, 1)
-            start, count, skip = _stretch(rate, settings, offset)
-            blocks = (np.frombuffer(data, "<i2").reshape(-1, channels) / FULL_SCALE for data in file)
-            mono = _gather(blocks, start, count)
-            length = (start + len(mono)) / rate if len(mono) < count else file.duration
-    except InputError:
-        raise
-    except Exception:  # each of its decoders has its own errors; none of them is the user's to read
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
+            assert process.stdout is not None
+            try:
+                _, start, _, _, rate, channels = _AU_HEADER.unpack(process.stdout.read(_AU_HEADER.size))
+                _check_header(name, rate, 1)
+                process.stdout.read(start - _AU_HEADER.size)
+                first, count, skip = _stretch(rate, settings, offset)
+                mono = _gather(_ffmpeg_blocks(process.stdout, channels), first, count)
+            finally:
+                process.kill()
+    except (OSError, struct.error):  # there is no ffmpeg, or nothing came from it
         if "does not exist" in reason:  # libsndfile's word for an MP3 without a good frame
             reason = "Its data are damaged"
         raise InputError(
             f"{name} is not a sound file that can be read ({reason.rstrip('.')}); convert it to WAV, FLAC, OGG or MP3."
         ) from None
-    return Decoded(mono, rate, skip, length)
+    return Decoded(mono, rate, skip, (first + len(mono)) / rate)
 
 
-def _is_playlist(path: str | os.PathLike[str]) -> bool:
-    """Say whether a file is a text or names others: ffmpeg would read those, whichever of the user's they are."""
-    with open_regular(path) as stream:
-        head = stream.read(4096)
-    start = head[:16].decode("latin-1").translate({ord(white): " " for white in "\t\r\n"})
-    # A sound file begins with its sizes and numbers; the words may follow what makes no text of them.
-    return (start.isascii() and start.isprintable()) or any(word in head.lower() for word in _LISTS)
+def _ffmpeg_blocks(stream: IO[bytes], channels: int) -> Iterator[np.ndarray]:
+    """Yield what ffmpeg writes as frames of shape ``(n, channels)``, in small blocks."""
+    size = 2 * channels
+    while data := stream.read(max(1, _BLOCK_VALUES // channels) * size):
+        yield np.frombuffer(data[: len(data) // size * size], ">i2").reshape(-1, channels) / FULL_SCALE
 
 
 def _check_header(name: str, rate: int, frames: int) -> None:

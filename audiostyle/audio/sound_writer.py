@@ -5,10 +5,12 @@ import os
 import numpy as np
 
 from audiostyle.audio.clip import write_wav
+from audiostyle.audio.decoding import decode_channels, header_of
 from audiostyle.audio.output_level import level_of, scaled
 from audiostyle.audio.panning import pan
 from audiostyle.audio.representation import in_time_with
 from audiostyle.errors import InputError, RunError
+from audiostyle.isolation import isolated
 from audiostyle.settings import Settings
 
 __all__ = ["check_clip", "read_channels", "sound_name", "write_sound"]
@@ -38,17 +40,13 @@ def check_clip(clip: str, settings: Settings) -> None:
     settings : Settings
         ``output_channels`` and ``output_rate``.
     """
-    import soundfile
-
     if settings.output_channels == "mono" and settings.output_rate == "analysis":
         return
-    try:
-        soundfile.info(os.fsencode(clip))
-    except (soundfile.SoundFileError, TypeError, ValueError):
+    if isolated(header_of, clip, files=[clip]) is None:
         raise InputError(
             f"{clip!r} is of a form whose channels and sample rate cannot be asked for; convert it to WAV, FLAC, OGG "
             "or MP3, or leave output_channels and output_rate as they are."
-        ) from None
+        )
 
 
 def read_channels(clip: str, settings: Settings) -> tuple[np.ndarray, int]:
@@ -66,12 +64,8 @@ def read_channels(clip: str, settings: Settings) -> tuple[np.ndarray, int]:
         Samples at ``sample_rate``, and the file's own rate in Hz.
     """
     import librosa
-    import soundfile
 
-    with soundfile.SoundFile(os.fsencode(clip)) as file:
-        rate = file.samplerate
-        file.seek(min(round(settings.offset_content * rate), file.frames))
-        samples = file.read(round(settings.duration * rate), dtype="float64", always_2d=True)
+    samples, rate = isolated(decode_channels, clip, settings, files=[clip])
     return librosa.resample(samples, orig_sr=rate, target_sr=settings.sample_rate, res_type="soxr_hq", axis=0), rate
 
 

@@ -5,6 +5,7 @@ import functools
 import math
 from typing import Any
 
+from audiostyle.command.terminal import show
 from audiostyle.errors import InputError
 
 __all__ = ["add_parser", "run"]
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     """Compare, print the table and the verdict."""
     from audiostyle.files import check_output, write_bytes
     from audiostyle.isolation import isolated
-    from audiostyle.study.compare_report import as_json, as_text
+    from audiostyle.study.compare_report import as_json, as_lines
     from audiostyle.study.stage_comparison import compare_files
 
     scale = _positive(args.tolerance_scale)
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         text = as_json(comparison, args.first, args.second, scale)
         write_bytes(args.json, text.encode(), "The numbers") if to_file else print(text, end="")
     if args.json != "-":
-        print(as_text(comparison, args.first, args.second))
+        show(*as_lines(comparison, args.first, args.second))
     return 0 if comparison.first_disagreement is None else 1
 
 

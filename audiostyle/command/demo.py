@@ -3,12 +3,12 @@
 import argparse
 import shlex
 import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
 from audiostyle.command import transfer
 from audiostyle.command.options import Parser
+from audiostyle.command.terminal import tell
 from audiostyle.errors import InputError
 from audiostyle.invocation import invocation
 
@@ -48,16 +48,16 @@ def _run(args: argparse.Namespace) -> int:
     content, style = write_clips(output / "clips", _SECONDS)
     arguments = transfer_arguments(str(content), str(style), args.output)
     if not args.quiet:
-        print(
-            f"Two synthetic clips of {_SECONDS} s, rock and reggae, are in {output / 'clips'}.\n"
+        tell(
+            f"Two synthetic clips of {_SECONDS} s, rock and reggae, are in {output / 'clips'}.",
             "The network is a random VGG-19 made from a seed. These are not the ImageNet weights that the paper used: "
-            "the method is the same, the sound is not the paper's.\n"
-            f"This is: {invocation('transfer')} {shlex.join(arguments)}\n",
-            flush=True,
+            "the method is the same, the sound is not the paper's.",
+            f"This is: {invocation('transfer')} {shlex.join(arguments)}",
+            "",
         )
     status = transfer.transfer(_parsed([*arguments, "--overwrite", *["--quiet"] * args.quiet]), tuple(sys.argv))
     if status == 0 and not args.quiet:
-        print(_what_next(output))
+        tell(*_what_next(output))
     return status
 
 
@@ -75,14 +75,14 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(["transfer", *arguments])
 
 
-def _what_next(output: Path) -> str:
+def _what_next(output: Path) -> list[str]:
     clips, transfer_command = output / "clips", invocation("transfer")
-    return textwrap.dedent(
-        f"""
-        Hear:  {clips / "rock.wav"} (content), {clips / "reggae.wav"} (style), {output / "output.wav"} (the result)
-        See:   {output / "mel.png"}, {output / "row_autocorrelation.png"} (rhythm), {output / "losses.png"}
-        Next:  your own clips, 10 s of each, still with the random network (it says at the start how long it takes):
-                 {transfer_command} CONTENT.wav STYLE.wav --rowac --colac --weights random -o out
-               the paper's sound needs the ImageNet weights: vgg19_weights/README.md says how to get them; then
-               leave --weights random out.  {transfer_command} --help shows everything else."""
-    )
+    return [
+        "",
+        f"Hear:  {clips / 'rock.wav'} (content), {clips / 'reggae.wav'} (style), {output / 'output.wav'} (the result)",
+        f"See:   {output / 'mel.png'}, {output / 'row_autocorrelation.png'} (rhythm), {output / 'losses.png'}",
+        "Next:  your own clips, 10 s of each, still with the random network (it says at the start how long it takes):",
+        f"         {transfer_command} CONTENT.wav STYLE.wav --rowac --colac --weights random -o out",
+        "       the paper's sound needs the ImageNet weights: vgg19_weights/README.md says how to get them; then",
+        f"       leave --weights random out.  {transfer_command} --help shows everything else.",
+    ]

@@ -2,10 +2,12 @@
 
 import argparse
 import dataclasses
+import sys
 import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from audiostyle.command.terminal import counted, show
 from audiostyle.network.gpu.device import Finding, device_findings, resolve_device
 
 __all__ = ["add_parser", "examine"]
@@ -33,10 +35,11 @@ def add_parser(subparsers: Any) -> None:
 def _run(args: argparse.Namespace) -> int:
     problems = 0
     for finding in examine(args.device):
-        print(_lines(finding), flush=True)
+        show(*_lines(finding).split("\n"))
+        sys.stdout.flush()
         problems += finding.state == "problem"
     if problems:
-        print(f"\n{problems} problem{'s' if problems > 1 else ''}: see the remedies above.")
+        show("", f"{counted(problems, 'problem')}: see the remedies above.")
     return 1 if problems else 0
 
 

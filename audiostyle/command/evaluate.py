@@ -7,6 +7,8 @@ import shutil
 import sys
 from typing import Any
 
+from audiostyle.command.terminal import show, show_state
+
 __all__ = ["add_parser", "run"]
 
 
@@ -80,9 +82,9 @@ def run(args: argparse.Namespace) -> int:
             write_bytes(path, text(evaluation).encode("utf-8", "surrogateescape"), "The numbers")
     for path, text in ((args.json, as_json), (args.csv, as_csv)):
         if path == "-":
-            print(text(evaluation), end="")
+            _print_document(text(evaluation))
             return 0
-    print(as_table(evaluation, shutil.get_terminal_size((120, 24)).columns))
+    show(*as_table(evaluation, shutil.get_terminal_size((120, 24)).columns))
     return 0
 
 
@@ -132,5 +134,12 @@ def _run_folder(folder: str, more: list[str], chosen_preset: str | None) -> tupl
 
 def _tell(name: str) -> None:
     """Show what is being measured, on a terminal only."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{'measuring ' + name + ' ...' if name else ''}", end="", file=sys.stderr, flush=True)
+    show_state(name and f"measuring {name} ...")
+
+
+def _print_document(text: str) -> None:
+    """Print JSON or CSV as it is for a program, and for a terminal so that no file's name can steer it."""
+    if sys.stdout.isatty():
+        show(*text.removesuffix("\n").split("\n"))
+    else:
+        print(text, end="")

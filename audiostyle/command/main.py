@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sentence = _trouble_of_the_cache(error)
         if not sentence:
             raise
-        print(f"audiostyle: {sentence}", file=sys.stderr)
+        tell(f"audiostyle: {sentence}", stream=sys.stderr)
         return 1
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from audiostyle.command.terminal import tell
 from audiostyle.errors import InputError, RunError
 from audiostyle.files import check_output, reason, shown
 from audiostyle.invocation import invocation
@@ -57,7 +58,7 @@ def find_weights(
     path = path or default_weights_path()
     if path.exists():
         return path
-    question = f"There are no weights in {path.parent}. Fetch VGG-19 (80 MB) and normalise it now? [y/N] "
+    question = f"There are no weights in {shown(path.parent)}. Fetch VGG-19 (80 MB) and normalise it now? [y/N] "
     if not assume_yes and not (interactive and _agreed(ask, question)):
         raise InputError(
             f"There are no VGG-19 weights: {shown(path)} is missing; get them with `{invocation('weights fetch')}`, "
@@ -85,7 +86,7 @@ def fetch_weights(output: Path, form: str = "pickle", get: Callable[[Path], Path
     from audiostyle.weights.load import inspect_weights
     from audiostyle.weights.save import save_weights
 
-    print(f"Fetching {KERAS_NAME} (80 MB) ...", file=sys.stderr, flush=True)
+    tell(f"Fetching {KERAS_NAME} (80 MB) ...", stream=sys.stderr)
     weights = converted(inspect_weights((get or download)(output.parent)))
     save_weights(output, weights.arrays, form, weights.record, weights.means)
 

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from audiostyle.command.terminal import show
 from audiostyle.errors import InputError
 from audiostyle.settings import PRESETS, Settings, describe_settings, preset
 from audiostyle.settings.nearest import did_you_mean
@@ -88,7 +89,7 @@ class _ListSettings(argparse.Action):
         alone = Parser(prog=parser.prog, add_help=False, allow_abbrev=False)
         _add_what_is_computed(alone)
         args, _ = argparse.ArgumentParser.parse_known_args(alone, parser.given)
-        print(describe_settings(settings_from(args)))
+        show(*describe_settings(settings_from(args)).split("\n"))
         parser.exit()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from audiostyle.command.options import ExamplesHelp, add_setting_options, settings_from
+from audiostyle.command.terminal import tell
 from audiostyle.errors import InputError
 
 __all__ = ["add_parser", "run"]
@@ -21,6 +22,8 @@ _CONTENT = ("rock17.wav", "rock.00017.wav", "rock.00017.au")
 _STYLE = ("reggae07.wav", "reggae.00007.wav", "reggae.00007.au")
 # Three seconds and three rounds (D5) of each.
 _QUICK: dict[str, Any] = {"duration": 3.0, "iterations": 4}
+# The metrics need 1 s of a result, which inversion makes 0.05 s shorter than the clip (T10).
+_LEAST_SECONDS = 1.1
 
 
 def add_parser(subparsers: Any) -> None:
@@ -100,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
             if name in done:
                 _say(args, f"{name} is finished; it is not run again.")
                 continue
-            _say(args, f"\nExperiment {name}")
+            _say(args, "", f"Experiment {name}")
             status = _run_one(args, functools.partial(run_experiment, plan, name))
             if status:
                 return status
@@ -124,10 +127,10 @@ def _run_one(args: argparse.Namespace, experiment: Any) -> int:
         outcome = experiment(QuietReporter() if args.quiet else ProgressReporter(), interruption)
     if not outcome.signal:
         return 0
-    print(
+    tell(
         f"audiostyle: Interrupted after round {outcome.rounds} of {shlex.quote(outcome.folder)}; give the same command "
         "again to go on from there.",
-        file=sys.stderr,
+        stream=sys.stderr,
     )
     return 128 + int(outcome.signal)
 
@@ -152,6 +155,11 @@ def _settings(args: argparse.Namespace) -> Any:
         base = dataclasses.replace(base, **_QUICK)
     args.preset = None
     settings = settings_from(args, base)
+    if settings.duration < _LEAST_SECONDS:
+        raise InputError(
+            f"The duration is {settings.duration:g} s, but results, which are a little shorter than the clips, can be "
+            f"measured from 1 s on; use --duration {_LEAST_SECONDS:g} or more."
+        )
     if settings.representation == "spectrogram":
         raise InputError("Only 3a is about spectrograms; --only 3a runs it, without --representation spectrogram.")
     return settings
@@ -176,6 +184,6 @@ def _clips(args: argparse.Namespace) -> tuple[str, str]:
     return content, style
 
 
-def _say(args: argparse.Namespace, text: str) -> None:
+def _say(args: argparse.Namespace, *lines: str) -> None:
     if not args.quiet:
-        print(text, flush=True)
+        tell(*lines)

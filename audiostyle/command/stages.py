@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from audiostyle.command.options import add_setting_options, settings_from
+from audiostyle.command.terminal import show, show_state, tell
 from audiostyle.errors import InputError
 
 __all__ = ["add_parser", "run"]
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         image, origin = choose_image(args.image, _seed(args.image_seed), settings, args.content)
         weights = load_weights(args.weights, settings.threads)
         for note in weights.notes:
-            print(f"audiostyle: {note}", file=sys.stderr)
+            tell(f"audiostyle: {note}", stream=sys.stderr)
         point = Point(weights, image, origin, args.whole_features)
     elif args.image is not None or args.image_seed is not None or args.whole_features:
         raise InputError(
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         )
     count = write_stages(args.output, args.content, args.style, settings, point, _tell)
     _tell("")
-    print(f"Wrote {count} stages to {args.output}.")
+    show(f"Wrote {count} stages to {args.output}.")
     return 0
 
 
@@ -89,5 +90,4 @@ def _seed(text: str | None) -> int | None:
 
 def _tell(text: str) -> None:
     """Show what is being done, on a terminal only."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text + ' ...' if text else ''}", end="", file=sys.stderr, flush=True)
+    show_state(text and f"{text} ...")

@@ -32,9 +32,10 @@ def check_surroundings() -> None:
     RunError
         If the system, the Python or the limits of this process will not do.
     """
-    os.environ["MPLBACKEND"] = (
-        "agg"  # pictures are drawn into files only; a name it does not know would stop matplotlib
-    )
+    # Pictures are drawn into files only; a name it does not know would stop matplotlib.
+    os.environ["MPLBACKEND"] = "agg"
+    if not os.environ.get("HOME"):
+        os.environ.pop("HOME", None)  # an empty one would make ~/.cache /.cache; without, the system says
     _check_python()
     _check_threads_asked_for()
     _check_limits()
@@ -70,11 +71,12 @@ def _check_python() -> None:
 
 
 def _check_threads_asked_for() -> None:
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked and not (asked.isascii() and asked.isdecimal() and 1 <= int(asked[:9]) <= _MOST_THREADS):
-        raise InputError(
-            f"OMP_NUM_THREADS is {asked!r}, but must be a whole number from 1 to {_MOST_THREADS}; correct or unset it."
-        )
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        asked = os.environ.get(name, "")
+        if asked and not (asked.isascii() and asked.isdecimal() and 1 <= int(asked[:9]) <= _MOST_THREADS):
+            raise InputError(
+                f"{name} is {asked!r}, but must be a whole number from 1 to {_MOST_THREADS}; correct or unset it."
+            )
 
 
 def _check_limits() -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-__all__ = ["Unheeded", "counted", "open_streams", "printable", "silence", "tell"]
+__all__ = ["Unheeded", "counted", "open_streams", "printable", "show", "show_state", "silence", "tell"]
 
 # Characters that steer a terminal, or turn a line round, instead of being seen.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -35,6 +35,20 @@ def tell(*lines: str, stream: TextIO | None = None) -> None:
     for line in lines:
         unheeded.write(printable(line) + "\n")
     unheeded.flush()
+
+
+def show(*lines: str) -> None:
+    """Print the lines that a command was asked for, on stdout; that they cannot be written is an OSError."""
+    for line in lines:
+        print(printable(line))
+
+
+def show_state(text: str) -> None:
+    """Show on stderr, if it is a terminal, what is being done, in place of what was shown before; nothing ends it."""
+    if sys.stderr.isatty():
+        unheeded = Unheeded(sys.stderr)
+        unheeded.write(f"\r\033[K{printable(text)}")
+        unheeded.flush()
 
 
 class Unheeded:

@@ -108,7 +108,7 @@ def _seeds(args: argparse.Namespace) -> int:
     """Return how many seeds are asked for."""
     if args.resume is not None:
         raise InputError("--resume and --seeds contradict each other; give the same command with --seeds again.")
-    count = int(args.seeds) if args.seeds.isascii() and args.seeds.isdigit() else 0
+    count = int(args.seeds[:9]) if args.seeds.isascii() and args.seeds.isdigit() else 0
     if not 1 <= count <= _MOST_SEEDS:
         raise InputError(f"--seeds was given {args.seeds!r}, but takes a whole number from 1 to {_MOST_SEEDS}.")
     return count

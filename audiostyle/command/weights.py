@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audiostyle.command.terminal import show, tell
 from audiostyle.files import shown
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _save(made: "Converted", path: Path, form: str) -> int:
     from audiostyle.weights.save import save_weights
 
     save_weights(path, made.arrays, form, made.record, made.means)
-    print(f"Wrote {shown(path)} ({path.stat().st_size / 1e6:.0f} MB), normalised by {made.record['normalised_by']}.")
+    show(f"Wrote {shown(path)} ({path.stat().st_size / 1e6:.0f} MB), normalised by {made.record['normalised_by']}.")
     return 0
 
 
@@ -142,9 +143,7 @@ def _info(args: argparse.Namespace) -> int:
         ("licence", licence),
     ]
     width = max(len(name) for name, _ in rows)
-    print("\n".join(f"{name:{width}}  {value}" for name, value in rows))
-    for note in weights.notes:
-        print(f"note: {note}")
+    show(*(f"{name:{width}}  {value}" for name, value in rows), *(f"note: {note}" for note in weights.notes))
     return 0
 
 
@@ -169,7 +168,7 @@ def _normalize(args: argparse.Namespace) -> int:
     progress = _progress(read_pictures(pictures), len(pictures))
     made = normalised_on(weights, progress, len(pictures), sha256)
     dead = sum(int((mean < DEAD_BELOW).sum()) for mean in (made.means or {}).values())
-    print(f"{len(pictures)} pictures, SHA-256 of the set {sha256}; {dead} filters never answer and keep their scale.")
+    show(f"{len(pictures)} pictures, SHA-256 of the set {sha256}; {dead} filters never answer and keep their scale.")
     return _save(made, path, args.format)
 
 
@@ -183,7 +182,7 @@ def _progress(items: Iterable[Any], total: int) -> Iterator[Any]:
     for number, item in enumerate(items, start=1):
         yield item
         if number % 50 == 0 or number == total:
-            print(f"{number} of {total} pictures", file=sys.stderr, flush=True)
+            tell(f"{number} of {total} pictures", stream=sys.stderr)
 
 
 def _fetch(args: argparse.Namespace) -> int:
@@ -191,7 +190,7 @@ def _fetch(args: argparse.Namespace) -> int:
 
     path = _output(args)
     fetch_weights(path, args.format)
-    print(f"Wrote {shown(path)} ({path.stat().st_size / 1e6:.0f} MB), normalised by the shipped mean activations.")
+    show(f"Wrote {shown(path)} ({path.stat().st_size / 1e6:.0f} MB), normalised by the shipped mean activations.")
     return 0
 
 

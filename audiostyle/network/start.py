@@ -23,6 +23,7 @@ from pathlib import Path
 from audiostyle.cache import cache_folder
 from audiostyle.errors import InputError, RunError
 from audiostyle.invocation import invocation
+from audiostyle.isolation import in_words
 from audiostyle.network.blas import bundled_blas, links
 from audiostyle.network.compat.c_names import compiler_flags
 from audiostyle.network.compat.lasagne_names import put_back_lasagne_names
@@ -196,6 +197,10 @@ def _import_theano(device: str) -> None:
         try:
             importlib.import_module("theano")
         except Exception as error:  # pygpu raises its own kinds
+            if isinstance(error, ValueError) and _user_flags():
+                raise InputError(
+                    f"Theano refuses its flags, which THEANO_FLAGS or .theanorc set: {in_words(error)}; correct them."
+                ) from None
             if device == "cpu":
                 raise
             errors.append(error)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from audiostyle.errors import RunError
+from audiostyle.files import shown
 
 __all__ = ["LockReporter", "disk_trouble", "drop_damaged_modules", "is_cold", "leave_quietly", "require_room"]
 
@@ -107,8 +108,9 @@ class LockReporter(logging.Handler):
         if age > _DEAD_AFTER:
             shutil.rmtree(folder, ignore_errors=True)
             return
-        print(
-            f"audiostyle: Waiting for process {process} on {host}, which compiles in the same cache, for at most "
-            f"{_DEAD_AFTER:.0f} s; if it is no more, remove {folder}.",
-            file=sys.stderr,
-        )
+        with contextlib.suppress(OSError, ValueError):  # nobody may be listening
+            print(
+                f"audiostyle: Waiting for process {process} on {host}, which compiles in the same cache, for at most "
+                f"{_DEAD_AFTER:.0f} s; if it is no more, remove {shown(folder)}.",
+                file=sys.stderr,
+            )

@@ -28,6 +28,7 @@ RECORD = np.dtype(
 )
 #: How the names of the tables begin that hold what the optimiser keeps between two rounds.
 STATE = "state/"
+_LONGEST_PART = 80
 _ROW = [("round", "<i8"), ("index", "<i8"), ("total", "<f8"), ("seconds", "<f8")]
 
 
@@ -182,6 +183,7 @@ def _read_rounds(file: TableFile, before: int, start_image: np.ndarray) -> tuple
     kinds, shapes = file.dtypes, file.shapes
     try:
         right = kinds["rounds"] == RECORD and kinds["evaluations"] == row_type(parts_of(kinds["evaluations"]))
+        right = right and all(map(_may_be_a_part, parts_of(kinds["evaluations"])))
         right = right and len(shapes["rounds"]) == len(shapes["evaluations"]) == 1
         right = right and kinds["images"] == start_image.dtype
         right = right and shapes["images"] == shapes["rounds"] + start_image.shape[1:]
@@ -195,6 +197,11 @@ def _read_rounds(file: TableFile, before: int, start_image: np.ndarray) -> tuple
     if not sound or counts.sum() != len(rows) or not np.array_equal(rows["round"], np.repeat(index, counts)):
         file.refuse("its rounds and evaluations contradict each other")
     return records, rows
+
+
+def _may_be_a_part(name: str) -> bool:
+    """Say whether a loss part, which heads a column and stands in a picture's legend, can have such a name."""
+    return name.isascii() and name.isidentifier() and len(name) <= _LONGEST_PART
 
 
 def _joined(tables: Sequence[np.ndarray]) -> np.ndarray:

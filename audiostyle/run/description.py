@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["describe_machine", "describe_run", "describe_versions", "fault_of_description", "misfit"]
 
 _PACKAGES = ("numpy", "scipy", "Theano", "Lasagne", "librosa", "soundfile", "h5py", "matplotlib")
+# Of no type that a shape names, unlike None.
+_MISSING = object()
 # The shape of a description: names, and the types of what they name.
 _CLIP = {"path": str, "name": str, "sha256": str}
 _DESCRIPTION: dict[str, Any] = {
@@ -137,7 +139,7 @@ def misfit(value: Any, shape: Any, name: str) -> str | None:
     if isinstance(shape, dict):
         if not isinstance(value, dict):
             return f"{name} is no dictionary"
-        return next(filter(None, (misfit(value.get(key), inner, key) for key, inner in shape.items())), None)
+        return next(filter(None, (misfit(value.get(key, _MISSING), inner, key) for key, inner in shape.items())), None)
     # To Python, True is a whole number.
     fits = isinstance(value, shape) and (shape is not int or not isinstance(value, bool))
     return None if fits else f"{name} is missing or of another kind"

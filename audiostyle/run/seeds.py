@@ -62,7 +62,7 @@ def run_seeds(
     count: int,
     reporter: Reporter,
     interruption: Interruption,
-    tell: Callable[[str], None] = lambda text: None,
+    tell: Callable[..., None] = lambda *lines: None,
 ) -> tuple[list[SeedResult], Outcome | None]:
     """Run all seeds, each in a folder of its own; what is finished there is not run again.
 
@@ -74,7 +74,7 @@ def run_seeds(
     reporter, interruption
         As :func:`audiostyle.run.job.run_transfer` takes them.
     tell : callable
-        Called with a few words before each seed.
+        Called with lines before each seed.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def run_seeds(
         if one in finished:
             tell(f"Seed {seed} is finished; it is not run again.")
         else:
-            tell(f"\nSeed {seed}")
+            tell("", f"Seed {seed}")
             outcome = run_transfer(one, reporter, interruption, build)
             if outcome.signal:
                 return results, outcome
@@ -111,13 +111,13 @@ def best_of(results: Sequence[SeedResult]) -> SeedResult:
 
 def _result(request: Request) -> SeedResult:
     record = read_manifest(request.folder)
-    index = record.get("stuck_row_index_db")
+    index, rows = record.get("stuck_row_index_db"), record.get("stuck_rows_hertz")
     return SeedResult(
         request.settings.seed,
         request.folder,
-        record["last_loss"]["total"],
-        len(record.get("stuck_rows_hertz") or ()),
-        float("nan") if index is None else index,
+        (record["last_loss"] or {}).get("total", float("nan")),
+        len(rows) if isinstance(rows, list) else 0,
+        float(index) if isinstance(index, (int, float)) and abs(index) < 1e300 else float("nan"),
     )
 
 

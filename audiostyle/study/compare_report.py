@@ -9,7 +9,7 @@ from audiostyle.study.measure import Difference
 from audiostyle.study.stage_comparison import Comparison
 from audiostyle.version import __version__
 
-__all__ = ["SCHEMA", "as_json", "as_text"]
+__all__ = ["SCHEMA", "as_json", "as_lines"]
 
 #: Name and version of the JSON's form; a change that an older reader would misread raises the number.
 SCHEMA = "audiostyle-comparison/1"
@@ -19,8 +19,8 @@ _MOST_UNKNOWN = 20
 _MANY = 9
 
 
-def as_text(comparison: Comparison, first: str, second: str) -> str:
-    """Return the table of all stages, and below it what is to be said about them.
+def as_lines(comparison: Comparison, first: str, second: str) -> list[str]:
+    """Return the lines of the table of all stages, and below it what is to be said about them.
 
     Parameters
     ----------
@@ -40,8 +40,7 @@ def as_text(comparison: Comparison, first: str, second: str) -> str:
             for name, near in list(comparison.unknown.items())[:_MOST_UNKNOWN]
         ]
         lines.append(f"Not stages, ignored: {', '.join(names)}.")
-    lines += [*comparison.warnings, _conclusion(comparison)]
-    return "\n".join(lines)
+    return [*lines, *comparison.warnings, _conclusion(comparison)]
 
 
 def as_json(comparison: Comparison, first: str, second: str, scale: float) -> str:

@@ -11,7 +11,7 @@ from audiostyle.errors import AudioStyleError, InputError
 from audiostyle.files import open_regular, reason, shown
 from audiostyle.isolation import in_words, isolated
 from audiostyle.weights.hdf5_file import read_hdf5
-from audiostyle.weights.lasagne_file import read_lasagne
+from audiostyle.weights.lasagne_file import LASAGNE_PICKLE, read_lasagne
 from audiostyle.weights.matlab_file import is_matlab, read_matlab
 from audiostyle.weights.numpy_file import read_npy, read_npz
 from audiostyle.weights.parameters import Found, check_parameters
@@ -43,7 +43,7 @@ class WeightsFile(NamedTuple):
     found : Found
         Its arrays are checked: float32, C-contiguous, of VGG-19's shapes.
     sha256, md5 : str
-        Of the file, in hexadecimal.
+        Of the file, in hexadecimal; of a Lasagne pickle the MD5 is that of nothing.
     """
 
     found: Found
@@ -111,12 +111,13 @@ def _read(path: Path) -> WeightsFile:
         size = os.fstat(stream.fileno()).st_size
         if size > _MAX_FILE_BYTES:
             raise InputError(f"{where} has {size} bytes, more than any file of VGG-19 (575 MB); {advice}.")
+        found = parse(stream, where)
+        stream.seek(0)
         sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
         while block := stream.read(_BLOCK):
             sha256.update(block)
-            md5.update(block)
-        stream.seek(0)
-        found = parse(stream, where)
+            if found.form != LASAGNE_PICKLE:  # no MD5 of one is known, and it takes longer than all the rest
+                md5.update(block)
     return WeightsFile(
         found._replace(arrays=check_parameters(found.arrays, where)), sha256.hexdigest(), md5.hexdigest()
     )

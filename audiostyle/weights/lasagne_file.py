@@ -9,7 +9,10 @@ from audiostyle.weights.layers import CONV_LAYERS
 from audiostyle.weights.parameters import Found, known_record
 from audiostyle.weights.plain_pickle import PlainArray, load_plain
 
-__all__ = ["RECORD_KEY", "read_lasagne"]
+__all__ = ["LASAGNE_PICKLE", "RECORD_KEY", "read_lasagne"]
+
+#: What this form is called.
+LASAGNE_PICKLE = "Lasagne pickle"
 
 # Where this program notes how a pickle was made; the authors' code looks at `param values` alone.
 RECORD_KEY = "audiostyle"
@@ -40,7 +43,7 @@ def read_lasagne(stream: BinaryIO, where: str) -> Found:
             f"{where} has {len(arrays)} arrays in 'param values', but VGG-19 has {n_conv}, or {n_all} with its dense "
             "layers; use a file of VGG-19."
         )
-    return Found("Lasagne pickle", arrays[:n_conv], fixed=True, record=known_record(content.get(RECORD_KEY)))
+    return Found(LASAGNE_PICKLE, arrays[:n_conv], fixed=True, record=known_record(content.get(RECORD_KEY)))
 
 
 def _is_dense(array: Any, shape: tuple[int, ...]) -> bool:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from audiostyle.errors import InputError
 from audiostyle.files import open_regular, sha256_of_file, shown
-from audiostyle.isolation import in_words
+from audiostyle.isolation import in_words, isolated
 from audiostyle.weights.probes import CHANNEL_MEANS
 
 __all__ = ["find_pictures", "pictures_sha256", "read_pictures"]
@@ -55,11 +55,17 @@ def read_pictures(paths: Sequence[Path]) -> Iterator[npt.NDArray[np.float32]]:
     """
     means = np.array(CHANNEL_MEANS, dtype=np.float32)
     for path in paths:
-        try:
-            colours = _middle(path)
-        except Exception as error:  # each of Pillow's readers has its own kinds
-            raise InputError(f"The picture {shown(path)} cannot be read ({in_words(error)}); remove it.") from error
+        colours = isolated(_middle_or_refused, path, files=[path])
         yield np.ascontiguousarray((colours[:, :, ::-1] - means).transpose(2, 0, 1))
+
+
+def _middle_or_refused(path: Path) -> npt.NDArray[np.float32]:
+    try:
+        return _middle(path)
+    except MemoryError:
+        raise
+    except Exception as error:  # each of Pillow's readers has its own kinds
+        raise InputError(f"The picture {shown(path)} cannot be read ({in_words(error)}); remove it.") from error
 
 
 def _middle(path: Path) -> npt.NDArray[np.float32]:

@@ -187,11 +187,15 @@ def test_only_the_needed_part_of_a_long_file_is_read(tmp_path: Path, monkeypatch
     assert 11025 <= sum(map(int, (tmp_path / "read").read_text().split())) < 2 * (1 << 18)
 
 
-def test_file_that_only_audioread_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_only_ffmpeg_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left, right = tones(44100, 1.0), 0.5 * tones(44100, 1.0)
     whole = (np.stack([left, right], axis=1) * 30000).astype(np.int16)
     wavfile.write(tmp_path / "a.wav", 44100, whole)
     expected = load_clip(tmp_path / "a.wav", SHORT, offset=0.2)
+    soundfile.write(tmp_path / "a.au", whole, 44100, subtype="PCM_16")
+    (tmp_path / "ffmpeg").write_text(f"#!/bin/sh\nexec cat '{tmp_path}/a.au'\n")
+    (tmp_path / "ffmpeg").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
     def refuse(*args: object, **kwargs: object) -> None:
         raise soundfile.LibsndfileError(1)

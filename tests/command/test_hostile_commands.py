@@ -121,6 +121,7 @@ CASES = {
     "output a file": ([*TWO, "-o", "file"], "file"),
     "output below a file": ([*TWO, "-o", "file/out"], "file"),
     "output in /proc": ([*TWO, "-o", "/proc/out"], "'/proc' takes no new folders"),
+    "seeds huge": ([*TWO, "--seeds", "9" * 5000], "--seeds"),
     "no round": ([*TWO, "--iterations", "1"], "No round would be run"),
     "endless style": (["a.wav", "/dev/zero", *TWO[2:]], "/dev/zero"),
     "resume nowhere": (["--resume", "nowhere"], "nowhere"),

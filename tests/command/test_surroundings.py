@@ -39,9 +39,18 @@ def command(limits=(), **environment):
 
 @pytest.mark.parametrize("threads", ["abc", "0", "100000", "4,2", "-1", "٣", "9" * 99])
 def test_a_number_of_threads_that_cannot_be(monkeypatch, threads):
-    monkeypatch.setenv("OMP_NUM_THREADS", threads)
-    with pytest.raises(InputError, match="must be a whole number from 1 to 1024"):
+    monkeypatch.setenv("NUMBA_NUM_THREADS", threads)
+    with pytest.raises(InputError, match=r"NUMBA_NUM_THREADS is .* must be"):
         check_surroundings()
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    with pytest.raises(InputError, match=r"OMP_NUM_THREADS is .* must be a whole number from 1 to 1024"):
+        check_surroundings()
+
+
+def test_an_empty_home_is_none(monkeypatch):
+    monkeypatch.setenv("HOME", "")
+    check_surroundings()
+    assert os.path.expanduser("~/.cache") != "/.cache"
 
 
 def test_without_docstrings():
@@ -116,3 +125,18 @@ def test_a_folder_that_is_named_to_matplotlib_stays(monkeypatch, tmp_path):
     monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
     check_surroundings()
     assert os.environ["MPLCONFIGDIR"] == str(tmp_path)
+
+
+def test_a_flag_that_theano_does_not_know():
+    program = "from audiostyle.network.start import start_theano; start_theano()"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=os.environ | {"THEANO_FLAGS": "floatX=abc"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "InputError: Theano refuses its flags" in done.stderr
+    assert 'configuration variable "floatX"' in done.stderr
+    assert "ValueError" not in done.stderr

@@ -1,7 +1,6 @@
 """Whatever bytes run.h5 is made of: an archive, or one sentence, at once."""
 
 import contextlib
-import hashlib
 import json
 import os
 import random
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sealed_archive import MAGIC, header_of, sealed, with_header, with_table
 
 from audiostyle.errors import InputError
 from audiostyle.run.archive import Archive
@@ -24,7 +24,6 @@ from audiostyle.run.resume_check import changed_circumstances, check_same, resum
 from audiostyle.run.table_file import table, write_tables
 from audiostyle.settings import Settings
 
-MAGIC = b"AudioStyle run archive\n"
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -82,32 +81,6 @@ def good_path(tmp_path_factory: pytest.TempPathFactory, finished_round, descript
 def good(good_path: Path) -> bytes:
     """Its bytes."""
     return good_path.read_bytes()
-
-
-def header_of(data: bytes) -> dict[str, Any]:
-    return json.loads(data[len(MAGIC) :].split(b"\n")[0])
-
-
-def sealed(text: bytes) -> bytes:
-    """Return a header that is sealed as ours is."""
-    return (MAGIC + text + b"\n" + hashlib.sha256(text).hexdigest().encode() + b"\n").ljust(16384, b"\0")
-
-
-def with_header(data: bytes, header: Any) -> bytes:
-    """Give an archive another header that is sealed as ours is."""
-    return sealed(json.dumps(header).encode()) + data[16384:]
-
-
-def with_table(data: bytes, name: str, change: Callable[[np.ndarray], None]) -> bytes:
-    """Change numbers in a table, and seal it and the header as ours are."""
-    header = header_of(data)
-    entry = header["tables"][name]
-    kind = np.dtype([tuple(field) for field in entry["type"]] if isinstance(entry["type"], list) else entry["type"])
-    array = np.frombuffer(data, kind, int(np.prod(entry["shape"])), entry["offset"]).copy()
-    change(array)
-    entry["sha256"] = hashlib.sha256(array.tobytes()).hexdigest()
-    whole = with_header(data, header)
-    return whole[: entry["offset"]] + array.tobytes() + whole[entry["offset"] + array.nbytes :]
 
 
 class TestNotAnArchive:
@@ -326,6 +299,14 @@ class TestSealedByAnEnemy:
         with RunFolder(tmp_path) as folder:
             Archive.create(folder, other, np.zeros((1, 3, 4, 5), np.float32))
         assert "description is not what a transfer writes" in refused(tmp_path / "run.h5")
+
+    @pytest.mark.parametrize("name", ["$\\frac$", "\ud800", "=1+1", "a\x1b[2J", "x" * 5000])
+    def test_names_of_loss_parts(self, tmp_path: Path, good: bytes, name: str) -> None:
+        """They head the columns of losses.csv and stand in the legend of losses.png, where a formula would be drawn."""
+        header = header_of(good)
+        header["tables"]["evaluations"]["type"][-1][0] = name
+        (tmp_path / "run.h5").write_bytes(with_header(good, header))
+        assert "its tables are not those of a run" in refused(tmp_path / "run.h5")
 
     @pytest.mark.parametrize("text", [b"[" * 90_000, b"{", b"\xff", b"9" * 5000])
     def test_descriptions_that_are_no_json(self, tmp_path: Path, text: bytes) -> None:

@@ -167,6 +167,12 @@ class TestReading:
         (tmp_path / "run" / "run.json").write_text(json.dumps(written | change))
         self.refused(tmp_path / "run")
 
+    @pytest.mark.parametrize("name", ["state", "last_loss", "seconds_per_evaluation"])
+    def test_missing_values(self, tmp_path: Path, written: dict, name: str) -> None:
+        del written[name]
+        (tmp_path / "run" / "run.json").write_text(json.dumps(written))
+        self.refused(tmp_path / "run")
+
     @pytest.mark.parametrize("content", [b"", b"[" * 100_000, b"null", b"{}", b"\xff", b'{"a": ' + b"9" * 5000 + b"}"])
     def test_other_bytes(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "run.json").write_bytes(content)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from audiostyle.audio.decoding import header_of
 from audiostyle.errors import InputError
+from audiostyle.isolation import isolated
 from audiostyle.pipeline import through_the_image
 from audiostyle.settings import Settings
 from audiostyle.study.evaluate.all_metrics import evaluate_by_module
@@ -190,13 +192,5 @@ def _load_output(path: str, analysis: Settings) -> tuple[np.ndarray, str]:
 
 def _length(path: str) -> tuple[float, int] | None:
     """Return a sound file's seconds and sample rate, or None if it does not say."""
-    import soundfile
-
     # Nothing but a regular file is opened: a pipe would wait.
-    if not os.path.isfile(path):
-        return None
-    try:
-        info = soundfile.info(os.fsencode(path))
-    except (soundfile.SoundFileError, OSError, ValueError, TypeError):
-        return None
-    return (info.frames / info.samplerate, info.samplerate) if info.samplerate > 0 else None
+    return isolated(header_of, path, files=[path]) if os.path.isfile(path) else None

@@ -33,6 +33,8 @@ _ANALYSIS = (
     "time_zoom",
 )
 _WIDTH = 10
+# How a formula begins, or what a spreadsheet drops before one; the wide signs count where Japanese is written.
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def as_document(evaluation: Measurements) -> dict[str, Any]:
@@ -73,8 +75,8 @@ def as_csv(evaluation: Measurements) -> str:
     return text.getvalue()
 
 
-def as_table(evaluation: Measurements, width: int = 100) -> str:
-    """Return an aligned table, metrics down and sounds across, in as many parts as the width asks for.
+def as_table(evaluation: Measurements, width: int = 100) -> list[str]:
+    """Return the lines of an aligned table, metrics down and sounds across, in as many parts as the width asks for.
 
     Parameters
     ----------
@@ -94,7 +96,7 @@ def as_table(evaluation: Measurements, width: int = 100) -> str:
     notes = [f"{row.name}: {row.note}" for row in outputs if row.note]
     if notes:
         lines += ["What was cut or converted before comparing:", *(f"  {note}" for note in notes), ""]
-    return "\n".join(lines)
+    return lines
 
 
 def _part(rows: list[Row], label: int) -> list[str]:
@@ -144,4 +146,4 @@ def _cell(value: float | None) -> str:
 
 def _defused(text: str) -> str:
     """Keep a file's name from being a formula to a spreadsheet."""
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return "'" + text if text.startswith(_FORMULAS) else text

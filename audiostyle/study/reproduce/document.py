@@ -6,7 +6,7 @@ Beside the stage files of the experiments it is the baseline that a newer port c
 import hashlib
 import json
 import math
-import shlex
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -87,7 +87,7 @@ def as_json(document: dict[str, Any]) -> str:
 
 def _machine(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is recorded of a machine with the BLAS's name instead of the flags that say where it lies."""
-    names = (flag.removeprefix("-l").removeprefix(":") for flag in shlex.split(entry["blas"]) if flag.startswith("-l"))
+    names = re.findall(r"(?<!\S)-l:?([\w.+-]+)(?!\S)", entry["blas"])
     return {**entry, "blas": " ".join(names)}
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from audiostyle.isolation import isolated
 from audiostyle.study.evaluate.directions import direction
 from audiostyle.study.evaluate.measured_files import Measurements, Row
 from audiostyle.study.reproduce.figures import CAPTIONS
@@ -143,7 +144,7 @@ def _player(name: str, label: str, files: Mapping[str, bytes]) -> str:
 
 
 def _picture(name: str, caption: str, files: Mapping[str, bytes]) -> str:
-    kind, data = ("png", files[name]) if _is_drawing(name) else ("jpeg", _as_jpeg(files[name]))
+    kind, data = ("png", files[name]) if _is_drawing(name) else ("jpeg", isolated(_as_jpeg, files[name], files=[name]))
     source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     # A click shows the picture in its own size, by the style sheet alone; the caption's link goes back.
     anchor = html.escape(name.replace("/", "-"))

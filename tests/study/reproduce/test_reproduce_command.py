@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[3]
         (["--demo", "--only", "3e"], "some of 3a, 3b, 3c, 3d"),
         (["--demo", "--only", ","], "some of 3a, 3b, 3c, 3d"),
         (["--demo", "--rowac"], "decide about --spec"),
+        (["--demo", "--duration", "1"], "--duration 1.1 or more"),
         (["--demo", "--representation", "spectrogram"], "Only 3a is about spectrograms"),
         (["--demo", "--weights", "none.pkl"], "none.pkl"),
         (["--demo", "-o", "file"], "not a folder"),
