@@ -311,9 +311,9 @@ class Settings:
         """
         unknown = sorted(set(record) - {field.name for field in dataclasses.fields(cls)})
         if unknown:
+            names = ", ".join(ascii(name[:40])[1:-1] for name in unknown[:5])  # anybody may have written them
             raise InputError(
-                f"The recorded settings have {', '.join(unknown)}, which this version does not know; use the version "
-                "that made them."
+                f"The recorded settings have {names}, which this version does not know; use the version that made them."
             )
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in record.items()

@@ -348,6 +348,7 @@ class TestSealedByAnEnemy:
         ("spec_zoom", True),
         ("unheard", "of"),
         ("\x1b[31mred\n", 1),
+        ("x" * 5000, 1),
     ],
     ids=lambda value: ascii(value)[:40],
 )
@@ -356,6 +357,7 @@ def test_settings_of_strangers(name: str, value: Any) -> None:
     with pytest.raises(InputError) as error:
         Settings.from_record({name: value})
     assert len(str(error.value)) < 800
+    assert str(error.value).isprintable()
 
 
 def _flip(chance: random.Random, data: bytearray) -> None:
