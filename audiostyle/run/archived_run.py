@@ -28,7 +28,7 @@ RECORD = np.dtype(
 )
 #: How the names of the tables begin that hold what the optimiser keeps between two rounds.
 STATE = "state/"
-_LONGEST_PART = 80
+_LONGEST_NAME = 80
 _ROW = [("round", "<i8"), ("index", "<i8"), ("total", "<f8"), ("seconds", "<f8")]
 
 
@@ -164,6 +164,8 @@ def _read_start(head: TableFile) -> tuple[str, dict[str, Any], np.ndarray]:
     run_id, shape, kinds = head.attributes.get("run"), head.shapes, head.dtypes
     if not {"description", "start_image"} <= set(kinds) or not isinstance(run_id, str):
         head.refuse("it holds a single round; name the run.h5 beside it")
+    if not _may_be_a_name(run_id):
+        head.refuse("its run has an impossible name")
     size = shape["start_image"]
     if len(size) != 4 or size[:2] != (1, 3) or 0 in size or kinds["start_image"] not in ("<f4", "<f8"):
         head.refuse("its start image is no image")
@@ -199,9 +201,14 @@ def _read_rounds(file: TableFile, before: int, start_image: np.ndarray) -> tuple
     return records, rows
 
 
+def _may_be_a_name(text: str) -> bool:
+    """Say whether a run can be called so; the name is written into every round."""
+    return text.isascii() and text.isalnum() and len(text) <= _LONGEST_NAME
+
+
 def _may_be_a_part(name: str) -> bool:
     """Say whether a loss part, which heads a column and stands in a picture's legend, can have such a name."""
-    return name.isascii() and name.isidentifier() and len(name) <= _LONGEST_PART
+    return name.isascii() and name.isidentifier() and len(name) <= _LONGEST_NAME
 
 
 def _joined(tables: Sequence[np.ndarray]) -> np.ndarray:

@@ -32,6 +32,7 @@ _HEADER_SIZE = 16384
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # What is read at once; no network can take an image of this size, or one for which L-BFGS remembers as much.
 _LARGEST_READ = 2**31
+_NAME = re.compile(r"\w{1,80}(/\w{1,80})?", re.ASCII)
 _NUMBER = re.compile(r"<[if][48]|\|S[1-9]\d{0,7}")
 
 
@@ -212,6 +213,8 @@ class TableFile:
 
     def _add(self, name: str, entry: dict[str, Any]) -> None:
         """Take a table from the header; ValueError, TypeError or KeyError if anything in it cannot be."""
+        if not _NAME.fullmatch(name):
+            raise ValueError("a table has an impossible name")
         kind, shape, offset = entry["type"], entry["shape"], entry["offset"]
         numbers = [kind] if isinstance(kind, str) else [number for _, number in kind]
         if not all(_NUMBER.fullmatch(number) for number in numbers):

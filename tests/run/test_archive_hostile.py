@@ -212,6 +212,8 @@ class TestSealedByAnEnemy:
             (None, {"tables": {}}),
             (None, {"run": None}),
             (None, {"run": ["a"]}),
+            (None, {"run": "\ud800"}),
+            (None, {"run": "x" * 5000}),
             ("start_image", {"shape": [1, 3, 2**29, 2**29]}),
             ("start_image", {"shape": [1, 3, 0, 5]}),
             ("start_image", {"shape": [1, 3, 0, 2**62]}),
@@ -244,6 +246,13 @@ class TestSealedByAnEnemy:
     def test_headers_that_cannot_be(self, tmp_path: Path, good: bytes, table: str | None, change: dict) -> None:
         header = header_of(good)
         (header if table is None else header["tables"][table]).update(change)
+        (tmp_path / "run.h5").write_bytes(with_header(good, header))
+        refused(tmp_path / "run.h5")
+
+    @pytest.mark.parametrize("name", ["state/\ud800", "state/a/b", "state/..", "\x1b[2J", "", "x" * 5000])
+    def test_names_of_tables(self, tmp_path: Path, good: bytes, name: str) -> None:
+        header = header_of(good)
+        header["tables"][name] = header["tables"]["rounds"]
         (tmp_path / "run.h5").write_bytes(with_header(good, header))
         refused(tmp_path / "run.h5")
 
