@@ -403,7 +403,7 @@ class TestWhenTheSystemRefuses:
 
         status, said = in_child(create)
         assert status == 1
-        assert said.startswith(b"RunError")
+        assert said.startswith(b"WriteFailed")
         assert b"file-size limit" in said
         assert os.listdir(tmp_path) == []
 
@@ -438,7 +438,7 @@ class TestWhenTheSystemRefuses:
 
         status, said = in_child(write)
         assert status == 1
-        assert said.startswith(b".RunError")
+        assert said.startswith(b".WriteFailed")
         assert_holds(Archive.read(tmp_path / "run.h5"), rounds[:1])
         assert names(tmp_path) == ["run.0001.h5", "run.h5"]
 
