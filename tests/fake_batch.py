@@ -1,0 +1,68 @@
+"""An engine that only writes what a run leaves."""
+
+import json
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+FACTS = {"device": "cpu", "threads": 1, "onednn": "oneDNN", "openblas": "", "python": "3", "numpy": "1", "scipy": "1"}
+
+
+def leave_a_run(task: dict[str, Any], state: str = "finished", **changes: Any) -> None:
+    """Write what a transfer leaves, as far as a batch looks at it."""
+    folder, settings = Path(task["folder"]), task["settings"]
+    folder.mkdir(parents=True, exist_ok=True)
+    number = len(task["signature"]) and int(task["signature"][:4], 16) / 2**16
+    record = {
+        "schema": 1,
+        "state": state,
+        "failure": "It failed." if state == "failed" else None,
+        "started": "2026-01-01T00:00:00+00:00",
+        "ended": "2026-01-01T00:01:00+00:00",
+        "command_line": [],
+        "settings": settings,
+        "inputs": {
+            role: {"path": task[role], "name": role, "sha256": task["clips"][role]} for role in ("content", "style")
+        },
+        "weights": {"path": "random", "form": "random", "normalised": True, "sha256": "0", "file_sha256": None},
+        "machine": {"device": "cpu", "convolution": "onednn", "threads": 1, "blas": "", "cpu": "abacus"},
+        "versions": {},
+        "rounds": [{}] * 39,
+        "evaluations": 1600,
+        "first_loss": {"total": 2.0},
+        "last_loss": {"total": number, "content": 0.25},
+        "seconds_per_evaluation": 0.1,
+        "seconds": {"total": 60.0},
+        "peak_memory_bytes": 1,
+        **changes,
+    }
+    (folder / "run.json").write_text(json.dumps(record))
+    (folder / "output.wav").write_bytes(b"RIFF")
+    metrics = {"row_ac_r_style": number, "tempo_bpm": 120.0, "key_distance_content": None}
+    sounds = [{"name": "output", "role": "output", "metrics": metrics}]
+    evaluation = {"sounds": sounds} if task["evaluate"] else None
+    output = {"name": "output.wav", "sha256": task["signature"][::-1]}
+    content = {"signature": task["signature"], "output": output, "evaluation": evaluation}
+    (folder / "metrics.json").write_text(json.dumps(content))
+
+
+class FakeEngine:
+    """Ends each task as it is told to, by the name of its folder; finished if it is not."""
+
+    def __init__(self, endings: dict[str, list[dict[str, Any]]] | None = None) -> None:
+        self.endings = endings or {}
+        self.tasks: list[dict[str, Any]] = []
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return FACTS
+
+    def run(self, next_task: Callable[[], Any], hear: Callable) -> Generator[dict[str, Any], None, None]:
+        while (task := next_task()) is not None:
+            self.tasks.append(task)
+            hear({"signature": task["signature"], "begun": True, "worker": "here:1"})
+            hear({"signature": task["signature"], "evaluations": 7})
+            left = self.endings.get(Path(task["folder"]).name.rpartition("-")[0], [])
+            ending = left.pop(0) if left else {"event": "finished"}
+            if ending["event"] == "finished":
+                leave_a_run(task)
+            yield {"signature": task["signature"], "worker": "here:1", "seconds": 1.0, **ending}
