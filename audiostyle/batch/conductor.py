@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from audiostyle.batch.journal import Journal, last_outcomes
 from audiostyle.batch.machine import Facts, machine_facts, pin, read_pin
 from audiostyle.batch.plan import BatchPlan, Line, as_record
-from audiostyle.batch.state import Found, look, measured
+from audiostyle.batch.state import FolderState, look, measured
 from audiostyle.batch.task import Hear, Outcome, Task, carry_out
 from audiostyle.errors import RunError
 from audiostyle.run.request import Interruption
@@ -43,13 +43,13 @@ class Entry:
     Attributes
     ----------
     line : Line
-    found : Found
+    found : FolderState
     event : dict
         Its last one in the journal.
     """
 
     line: Line
-    found: Found
+    found: FolderState
     event: dict[str, Any]
 
     @property

@@ -21,7 +21,7 @@ from audiostyle.run.manifest import MANIFEST_NAME, read_manifest
 from audiostyle.settings import Settings
 from audiostyle.study.evaluate.sounds import MINIMUM_SECONDS
 
-__all__ = ["METRICS_NAME", "Found", "State", "finished_rounds", "is_held", "look", "measured", "read_metrics"]
+__all__ = ["METRICS_NAME", "FolderState", "State", "finished_rounds", "is_held", "look", "measured", "read_metrics"]
 
 METRICS_NAME = "metrics.json"
 #: ``new``: nothing is there; ``begun``: to be resumed; ``unmeasured``: finished, but for its metrics; ``failed``: the
@@ -32,7 +32,7 @@ _LARGEST_METRICS = 2**24
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class FolderState:
     """What was found in a transfer's folder.
 
     Attributes
@@ -46,33 +46,33 @@ class Found:
     sentence: str = ""
 
 
-def look(batch: Path, plan: BatchPlan, line: Line, pinned: Facts | None) -> Found:
+def look(batch: Path, plan: BatchPlan, line: Line, pinned: Facts | None) -> FolderState:
     """Find out what has become of a line's transfer; nothing is changed."""
     folder = batch / line.folder
     try:
         if not os.path.lexists(folder / MANIFEST_NAME):
-            return Found("begun" if os.path.lexists(folder / ARCHIVE_NAME) else "new")
+            return FolderState("begun" if os.path.lexists(folder / ARCHIVE_NAME) else "new")
         record = read_manifest(folder)
     except InputError as error:
-        return Found("foreign", str(error))
+        return FolderState("foreign", str(error))
     settings = plan.settings(line.values)
     if difference := _difference(plan, line, settings, record, pinned):
-        return Found(
+        return FolderState(
             "foreign",
             f"The run in {shown(folder)} is another than the plan's: {difference}; move it away, and call again.",
         )
     if record["state"] == "failed":
-        return Found("failed", str(record.get("failure")))
+        return FolderState("failed", str(record.get("failure")))
     if record["state"] != "finished" or len(record.get("rounds", ())) < settings.rounds:
-        return Found("begun")
+        return FolderState("begun")
     if not os.path.isfile(folder / sound_name(settings)):
         # A resume writes it again.
-        return Found("begun")
+        return FolderState("begun")
     metrics = read_metrics(folder)
     complete = metrics and metrics.get("signature") == line.signature
     if not complete or (measured(plan, settings) and not metrics.get("evaluation")):
-        return Found("unmeasured")
-    return Found("finished")
+        return FolderState("unmeasured")
+    return FolderState("finished")
 
 
 def measured(plan: BatchPlan, settings: Settings) -> bool:

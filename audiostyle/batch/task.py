@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiostyle.batch.machine import WrongMachine, check_machine, machine_facts
-from audiostyle.batch.state import METRICS_NAME, finished_rounds, is_held
+from audiostyle.batch.state import METRICS_NAME, finished_rounds, is_held, read_metrics
 from audiostyle.cache import cache_folder
 from audiostyle.errors import AudioStyleError, DiskError, FolderBusy, InputError, RunError, WriteFailed
 from audiostyle.files import reason, sha256_of_file, shown, write_bytes
 from audiostyle.run.archive import ARCHIVE_NAME
+from audiostyle.run.manifest import read_manifest
 from audiostyle.run.request import Interruption, Reporter, Request
 from audiostyle.settings import Settings
 
@@ -98,6 +99,11 @@ def _work(task: Task, reporter: "_TaskReporter", interruption: Interruption) -> 
 
     settings = Settings.from_record(task["settings"])
     folder = Path(task["folder"])
+    if interruption.signal:
+        return interruption.signal
+    if _is_complete(task, folder, settings):
+        # Another one did it, or this one, whose answer was lost with its process.
+        return 0
     check_machine(task["pinned"], machine_facts(settings.device, settings.threads))
     for role in ("content", "style"):
         if sha256_of_file(task[role]) != task["clips"][role]:
@@ -107,7 +113,7 @@ def _work(task: Task, reporter: "_TaskReporter", interruption: Interruption) -> 
             )
     _wait_for(folder, interruption)
     with _remembered(task, folder):
-        if task["run"]:
+        if task["run"] and not _is_finished(folder, settings):
             request = Request(
                 task["content"],
                 task["style"],
@@ -126,6 +132,23 @@ def _work(task: Task, reporter: "_TaskReporter", interruption: Interruption) -> 
                 return outcome.signal
         _measure(task, folder, settings)
     return 0
+
+
+def _is_complete(task: Task, folder: Path, settings: Settings) -> bool:
+    metrics = read_metrics(folder)
+    right = metrics.get("signature") == task["signature"] and bool(metrics.get("evaluation")) >= task["evaluate"]
+    return right and _is_finished(folder, settings)
+
+
+def _is_finished(folder: Path, settings: Settings) -> bool:
+    from audiostyle.audio.sound_writer import sound_name
+
+    try:
+        record = read_manifest(folder)
+    except InputError:
+        return False
+    right = record["state"] == "finished" and len(record.get("rounds", ())) >= settings.rounds
+    return right and (folder / sound_name(settings)).is_file()
 
 
 def _measure(task: Task, folder: Path, settings: Settings) -> None:

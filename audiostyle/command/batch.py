@@ -1,7 +1,9 @@
 """``audiostyle batch``: many transfers, on all cores, several machines or a queue; the same command goes on."""
 
 import argparse
+import contextlib
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -60,7 +62,19 @@ def add_parser(subparsers: Any) -> None:
     where = parser.add_argument_group("where it runs")
     place = where.add_mutually_exclusive_group()
     place.add_argument("--workers", metavar="N", help="processes on this machine (default: one for each core)")
+    place.add_argument(
+        "--scheduler", metavar="PLACE", help="on the workers of a scheduler that runs already: its address, or the "
+        "folder of the batch that it was started for"
+    )  # fmt: skip
+    place.add_argument("--cluster", metavar="FILE", help="on workers in a queue, such as SLURM's, that FILE describes")
     place.add_argument("--shard", metavar="K/N", help="in this process: transfers K, K + N, K + 2 N, ...")
+    where.add_argument("--gpus", metavar="all|0,1,...", help="one worker for each of these GPUs (with --device cuda)")
+    where.add_argument(
+        "--listen", metavar="ADDRESS:PORT", help="let workers on other machines join (audiostyle worker FOLDER); "
+        "whoever can read the key in the batch's folder can run code as you (default: this machine's processes only)"
+    )  # fmt: skip
+    for name in ("cert", "key"):
+        where.add_argument(f"--tls-{name}", metavar="FILE", help=argparse.SUPPRESS)
     add_setting_options(parser)
     parser.set_defaults(run=_run)
 
@@ -90,7 +104,7 @@ def _conduct(
     args: argparse.Namespace, folder: Path, plan: Any, entries: list[Any], shard: tuple[int, int], max_failures: int
 ) -> int:
     """Run what is left, write the tables, and return the exit status."""
-    from audiostyle.batch.conductor import BatchStopped, ThisProcess, conduct
+    from audiostyle.batch.conductor import BatchStopped, conduct
     from audiostyle.batch.journal import Journal
     from audiostyle.batch.table import write_all
     from audiostyle.command.batch_progress import BatchProgress, tell_plan, tell_summary
@@ -105,9 +119,10 @@ def _conduct(
         part = f"{shard[0]}-of-{shard[1]}" if args.shard else ""
         with graceful_signals() as interruption, Journal(folder, part) as journal, BatchProgress() as progress:
             interruption.promise = "The batch stops after this evaluation, and finished rounds are kept"
-            engine = ThisProcess(interruption)
+            again = {"retry": args.retry, "max_failures": max_failures}
             try:
-                conduct(folder, plan, entries, engine, journal, progress, retry=args.retry, max_failures=max_failures)
+                with _engine(args, folder, plan, entries, interruption) as engine:
+                    conduct(folder, plan, entries, engine, journal, progress, **again)
             except BatchStopped as error:
                 stopped = error
             signal = interruption.signal
@@ -121,6 +136,60 @@ def _conduct(
     if signal:
         raise Interrupted(signal)
     return 1 if any(entry.failure for entry in entries) else 0
+
+
+def _engine(
+    args: argparse.Namespace, folder: Path, plan: Any, entries: list[Any], interruption: Any
+) -> contextlib.AbstractContextManager[Any]:
+    """Return what runs the transfers, to be entered."""
+    from audiostyle.batch.gpus import chosen_gpus
+    from audiostyle.network.gpu.device import resolve_device
+
+    shared = plan.shared
+    gpu = resolve_device(shared.device) != "cpu"
+    if args.gpus and not gpu:
+        raise InputError("--gpus is for transfers on GPUs, but the batch's device is the CPU; give --device cuda.")
+    if args.shard:
+        from audiostyle.batch.conductor import ThisProcess
+
+        return contextlib.nullcontext(ThisProcess(interruption))
+    from audiostyle.batch import engine
+
+    if args.cluster:
+        from audiostyle.batch.cluster_file import read_cluster
+
+        return engine.queue_cluster(folder, read_cluster(args.cluster), shared.threads)
+    if args.scheduler:
+        if "://" not in args.scheduler:
+            from audiostyle.batch.connection import read_connection
+
+            connection = read_connection(Path(args.scheduler))
+            return engine.join(connection["address"], connection, gpu)
+        files = {name: os.path.abspath(path) for name in ("cert", "key") if (path := getattr(args, f"tls_{name}"))}
+        return engine.join(args.scheduler, files, gpu)
+    gpus = chosen_gpus(args.gpus or "all") if gpu else []
+    if args.listen and not re.fullmatch(r".+:\d{1,5}", args.listen):
+        raise InputError(f"--listen was given {args.listen!r}, but takes an address and a port, such as 0.0.0.0:8786.")
+    left = sum(entry.left(args.retry) for entry in entries)
+    most = None if args.workers is None else _whole("--workers", args.workers, 0 if args.listen else 1)
+    workers = _fitting(plan, entries, args.retry, shared.threads, left) if most is None else min(most, left)
+    return engine.local_cluster(folder, workers, shared.threads, gpus, args.listen or "")
+
+
+def _fitting(plan: Any, entries: list[Any], retry: bool, threads: int, left: int) -> int:
+    """Return how many workers this machine has cores and memory for."""
+    from audiostyle.audio.representation import image_shape
+    from audiostyle.run.estimate import estimate_memory
+
+    kinds = {plan.settings(entry.line.values) for entry in entries if entry.left(retry)}
+    each = max(estimate_memory(image_shape(settings), settings) for settings in kinds)
+    with open("/proc/meminfo") as lines:
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    cores = max(1, len(os.sched_getaffinity(0)) // threads)
+    fitting = max(1, min(cores, free // each))
+    if fitting < cores:
+        tell(f"Memory is free for {counted(fitting, 'worker')} only, where there are cores for {cores}.")
+    return min(fitting, left)
 
 
 def _plan(args: argparse.Namespace) -> tuple[Path, Any, list[str]]:
