@@ -1,6 +1,10 @@
 """An engine that only writes what a run leaves."""
 
 import json
+import multiprocessing
+import os
+import signal
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -66,3 +70,34 @@ class FakeEngine:
             if ending["event"] == "finished":
                 leave_a_run(task)
             yield {"signature": task["signature"], "worker": "here:1", "seconds": 1.0, **ending}
+
+
+def work_quickly(task: dict[str, Any], hear: Callable, interruption: Any) -> dict[str, Any]:
+    """Do what the task's folder is called, in a worker's process."""
+    name, trace = Path(task["folder"]).name, Path(task["batch"]) / "trace" / task["signature"]
+    trace.parent.mkdir(exist_ok=True)
+    tries = len(trace.read_text().split()) if trace.exists() else 0
+    with trace.open("a") as stream:
+        stream.write(f"{os.getpid()}\n")
+    hear({"signature": task["signature"], "begun": True, "worker": str(os.getpid())})
+    if name.startswith("dies") and tries < int(name.removeprefix("dies")):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if name.startswith("waits"):
+        end = time.monotonic() + 60
+        while time.monotonic() < end and not interruption.signal:
+            time.sleep(0.05)
+    if interruption.signal:
+        return {"signature": task["signature"], "event": "interrupted", "worker": str(os.getpid())}
+    return {"signature": task["signature"], "event": "finished", "worker": str(os.getpid())}
+
+
+def surroundings() -> dict[str, Any]:
+    """Describe the process that this is called in."""
+    import dask
+
+    return {
+        "environment": dict(os.environ),
+        "daemon": multiprocessing.current_process().daemon,
+        "profile": dask.config.get("distributed.worker.profile.enabled"),
+        "interrupt": signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
+    }

@@ -1,13 +1,17 @@
 """``slurm.toml``: a queue, as dask-jobqueue takes it, and what a batch adds."""
 
 import re
+import shlex
 import tomllib
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from audiostyle.errors import InputError
 from audiostyle.files import AnyPath, read_bytes, shown
+from audiostyle.invocation import checkout
 
-__all__ = ["read_cluster", "seconds_of"]
+__all__ = ["job_arguments", "read_cluster", "seconds_of"]
 
 _KINDS = ("HTCondor", "LSF", "Moab", "OAR", "PBS", "SGE", "SLURM")
 _LARGEST = 2**20
@@ -52,6 +56,35 @@ def read_cluster(path: AnyPath) -> dict[str, Any]:
     margin = min(max(_MARGIN_SECONDS, _MARGIN * seconds), seconds / 2)
     options.setdefault("lifetime", f"{seconds - margin:.0f}s" if seconds else "")
     return options
+
+
+def job_arguments(options: Mapping[str, Any], folder: Path, threads: int) -> dict[str, Any]:
+    """Return what dask-jobqueue is called with: the file's options, and what a batch's workers need.
+
+    Parameters
+    ----------
+    options : mapping
+        From :func:`read_cluster`.
+    folder : Path
+        The batch's, where the jobs leave what they say.
+    threads : int
+        Of each worker; one of them is a job.
+    """
+    ours = {
+        "cores": threads,
+        "processes": 1,
+        "log_directory": str(folder / "jobs"),
+        "worker_command": "audiostyle worker",
+        "scheduler_options": {"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+    }
+    arguments = {**ours, **{name: value for name, value in options.items() if name not in ("kind", "jobs", "lifetime")}}
+    lifetime = ["--lifetime", options["lifetime"]] if options["lifetime"] else []
+    arguments["worker_extra_args"] = [
+        *options.get("worker_extra_args", []), "--threads", str(threads), *lifetime
+    ]  # fmt: skip
+    prologue = [f"export PYTHONPATH={shlex.quote(str(checkout()))}:$PYTHONPATH"] if checkout() else []
+    arguments["job_script_prologue"] = [*prologue, *options.get("job_script_prologue", [])]
+    return arguments
 
 
 def seconds_of(text: str) -> int:

@@ -1,10 +1,27 @@
 """What has to differ from Dask's defaults; each was found out by measuring, or by breaking it."""
 
+import importlib.util
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 from audiostyle.cache import cache_folder
+from audiostyle.errors import InputError
+from audiostyle.invocation import checkout
 
-__all__ = ["dask_settings"]
+__all__ = ["dask_settings", "require_dask"]
+
+
+def require_dask(also: Sequence[str] = ()) -> None:
+    """Raise InputError, saying what to install, where Dask or one of its companions is missing."""
+    for module in ("distributed", "cryptography", *also):
+        if importlib.util.find_spec(module) is None:
+            extra = "cluster" if also else "batch"
+            place = f"'.[{extra}]'" if checkout() else f"'audiostyle[{extra}]'"
+            raise InputError(
+                f"Several workers need the package {module.replace('_', '-')}, which is not installed; install it with "
+                f"{sys.executable} -m pip install {place}, or let --shard 1/1 run one transfer after the other."
+            )
 
 
 def dask_settings(threads: int) -> dict[str, Any]:

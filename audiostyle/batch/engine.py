@@ -10,21 +10,20 @@ import logging
 import os
 import queue
 import signal
-import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from audiostyle.batch.cluster_file import job_arguments
 from audiostyle.batch.conductor import BatchStopped
 from audiostyle.batch.connection import announced
-from audiostyle.batch.dask_settings import dask_settings
+from audiostyle.batch.dask_settings import dask_settings, require_dask
 from audiostyle.batch.task import Hear, Outcome, Task, carry_out
 from audiostyle.errors import InputError, RunError
-from audiostyle.invocation import checkout
 from audiostyle.run.request import Interruption
 
-__all__ = ["DaskEngine", "join", "local_cluster", "queue_cluster", "require_dask", "work_for"]
+__all__ = ["DaskEngine", "join", "local_cluster", "queue_cluster", "work_for"]
 
 _TOPIC = "audiostyle"
 # Tasks that are handed out beyond those that run: a worker is never idle, and one that dies taints few.
@@ -42,26 +41,6 @@ _WORKER: dict[str, Any] = {
 Work = Callable[[Task, Hear, Interruption], Outcome]
 # A signal that a worker's time is over is not the user's; what the transfer does is the same.
 _interruption = Interruption()
-
-
-def require_dask(also: Sequence[str] = ()) -> None:
-    """Raise InputError, saying what to install, where Dask or one of its companions is missing."""
-    for module, package in (
-        ("distributed", "distributed"),
-        ("cryptography", "cryptography"),
-        *((one, one) for one in also),
-    ):
-        try:
-            importlib.import_module(module)
-        except ImportError as error:
-            extra = "cluster" if also else "batch"
-            package = package.replace("_", "-")
-            place = f"'.[{extra}]'" if checkout() else f"'audiostyle[{extra}]'"
-            raise InputError(
-                f"Several workers need the package {package} ({error}); install it with "
-                f"{sys.executable} -m pip install {place}, or let --shard 1/1 run one transfer after the other."
-            ) from None
-    _configure(1)
 
 
 def _configure(threads: int) -> None:
@@ -276,8 +255,7 @@ def queue_cluster(folder: Path, options: dict[str, Any], threads: int) -> Genera
     folder : Path
         The batch's, in which the jobs find the key and leave what they say.
     options : dict
-        As :mod:`audiostyle.batch.cluster_file` reads them: ``kind``, ``jobs``, ``lifetime``; all others are
-        dask-jobqueue's.
+        As :func:`audiostyle.batch.cluster_file.read_cluster` returns them.
     threads : int
     """
     require_dask(["dask_jobqueue"])
@@ -286,29 +264,16 @@ def queue_cluster(folder: Path, options: dict[str, Any], threads: int) -> Genera
     from distributed import Client
     from distributed.security import Security
 
-    options = dict(options)
-    kind, jobs, lifetime = options.pop("kind"), options.pop("jobs"), options.pop("lifetime")
     with announced(folder, "", *_texts(Security.temporary())) as place:
-        arguments = ["--threads", str(threads), *(["--lifetime", lifetime] if lifetime else [])]
-        defaults = {
-            "cores": threads,
-            "processes": 1,
-            "log_directory": str(folder / "jobs"),
-            "worker_command": "audiostyle worker",
-            "scheduler_options": {"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-        }
-        prologue = [f"export PYTHONPATH={checkout()}:$PYTHONPATH"] if checkout() else []
-        options["worker_extra_args"] = [*options.get("worker_extra_args", []), *arguments]
-        options["job_script_prologue"] = [*prologue, *options.get("job_script_prologue", [])]
         security = _security(place)
+        arguments = job_arguments(options, folder, threads)
         try:
-            cluster = getattr(dask_jobqueue, f"{kind}Cluster")(
-                **{**defaults, **options}, protocol="tls://", security=security, silence_logs=False
-            )
+            kind = getattr(dask_jobqueue, f"{options['kind']}Cluster")
+            cluster = kind(**arguments, protocol="tls://", security=security, silence_logs=False)
         except (TypeError, ValueError) as error:
             raise InputError(f"dask-jobqueue does not take what the cluster file says: {error}.") from error
         with cluster, Client(cluster) as client:
-            cluster.adapt(minimum_jobs=1, maximum_jobs=jobs)
+            cluster.adapt(minimum_jobs=1, maximum_jobs=options["jobs"])
             yield DaskEngine(client)
 
 
