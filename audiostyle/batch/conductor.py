@@ -181,10 +181,10 @@ def conduct(
             journal.add(**outcome)
             listener.ended(outcome)
             kind = outcome.get("kind", "")
+            entry.found = look(batch, plan, entry.line, pinned)
             if outcome["event"] == "interrupted":
                 todo.append(entry)
                 continue
-            entry.found = look(batch, plan, entry.line, pinned)
             if outcome["event"] == "finished":
                 in_a_row = 0
                 continue
