@@ -9,6 +9,16 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+#: A program that is a scheduler, with as many workers as its second argument says, until its standard input ends.
+SCHEDULER = """
+import sys
+from pathlib import Path
+from audiostyle.batch.engine import local_cluster
+if __name__ == "__main__":
+    with local_cluster(Path(sys.argv[1]), int(sys.argv[2]), 1, listen="127.0.0.1:0"):
+        print("ready", flush=True)
+        sys.stdin.read()
+"""
 FACTS = {"device": "cpu", "threads": 1, "onednn": "oneDNN", "openblas": "", "python": "3", "numpy": "1", "scipy": "1"}
 
 

@@ -29,7 +29,6 @@ __all__ = [
     "as_number",
     "group_results",
     "read_results",
-    "write_all",
     "write_failed",
     "write_labels",
     "write_results",
@@ -167,10 +166,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, str):
         return defused(value)
     return "" if value is None else repr(value)
-
-
-def write_all(batch: Path, plan: BatchPlan, entries: Sequence[Entry]) -> None:
-    """Write every table of a batch; a file whose bytes would be the same is not touched."""
-    numbers = write_results(batch, plan, entries)
-    write_labels(batch, plan, group_results(read_results(batch, plan, entries), plan, numbers))
-    write_failed(batch, plan, entries)

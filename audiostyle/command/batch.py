@@ -89,7 +89,7 @@ def _run(args: argparse.Namespace) -> int:
     entries = survey(folder, plan, shard)
     tell(*(f"audiostyle: {note}" for note in notes), stream=sys.stderr)
     if args.status:
-        from audiostyle.batch.table import write_all
+        from audiostyle.batch.results import write_all
 
         write_all(folder, plan, entries)
         tell_status(folder, plan, entries)
@@ -106,7 +106,7 @@ def _conduct(
     """Run what is left, write the tables, and return the exit status."""
     from audiostyle.batch.conductor import BatchStopped, conduct
     from audiostyle.batch.journal import Journal
-    from audiostyle.batch.table import write_all
+    from audiostyle.batch.results import write_all
     from audiostyle.command.batch_progress import BatchProgress, tell_plan, tell_summary
 
     signal = 0

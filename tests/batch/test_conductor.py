@@ -12,7 +12,7 @@ from fake_batch import FACTS, FakeEngine, leave_a_run
 from audiostyle.batch.conductor import BatchStopped, Listener, make_task, survey, transfer_command
 from audiostyle.batch.journal import Journal, last_outcomes, read_events
 from audiostyle.batch.machine import WrongMachine, check_machine, pin, read_pin
-from audiostyle.batch.table import write_all
+from audiostyle.batch.results import write_all
 from audiostyle.command.main import main
 
 FAILED = {"event": "failed", "kind": "run", "sentence": "It failed."}

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
-from fake_batch import surroundings, work_quickly
+from fake_batch import SCHEDULER, surroundings, work_quickly
 
 pytest.importorskip("distributed")
 pytest.importorskip("cryptography")
@@ -161,17 +161,6 @@ def test_a_scheduler_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(engine, "_CLOSING_SECONDS", 1.0)
     with pytest.raises(InputError, match="does not answer"), join("tcp://127.0.0.1:1", {}):
         pass
-
-
-SCHEDULER = """
-import sys
-from pathlib import Path
-from audiostyle.batch.engine import local_cluster
-if __name__ == "__main__":
-    with local_cluster(Path(sys.argv[1]), int(sys.argv[2]), 1, listen="127.0.0.1:0"):
-        print("ready", flush=True)
-        sys.stdin.read()
-"""
 
 
 @pytest.fixture
