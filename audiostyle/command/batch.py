@@ -261,7 +261,7 @@ def _compare(folder: Path, old: Any, new: Any) -> list[str]:
                 f"--{name} {before}, or another folder."
             )
     gone = {line.signature for line in old.lines} - {line.signature for line in new.lines}
-    return [f"{counted(len(gone), 'transfer')} are no longer in the plan; their runs stay."] if gone else []
+    return [f"No longer in the plan: {counted(len(gone), 'transfer')}, whose runs stay."] if gone else []
 
 
 def _refuse_changes(args: argparse.Namespace) -> None:
