@@ -19,10 +19,19 @@ __all__ = ["main"]
 
 # Subcommand modules, in the order that --help shows them; each has add_parser(subparsers).
 _COMMANDS = (
-_COMMANDS = (
-    "transfer", "render", "demo", "weights", "stages", "compare", "evaluate", "reproduce", "pairs", "batch", "worker", "doctor"
-)  # fmt: skip
-)  # fmt: skip
+    "transfer",
+    "render",
+    "demo",
+    "weights",
+    "stages",
+    "compare",
+    "evaluate",
+    "reproduce",
+    "pairs",
+    "batch",
+    "worker",
+    "doctor",
+)
 # How a full disk or a terminal that has gone refuses what is printed.
 _STREAM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
