@@ -158,7 +158,7 @@ def conduct(
     shared = plan.shared
     pinned = read_pin(batch)
     if pinned is None:
-        pinned = pin(batch, engine.call(machine_facts, shared.device, shared.threads))
+        pinned = pin(batch, engine.call(machine_facts, shared.device, shared.threads, shared.convolution))
     by_signature = {entry.line.signature: entry for entry in entries}
     listener.begin(list(todo), lambda entry: expected_evaluations(plan.settings(entry.line.values)))
     count = in_a_row = 0

@@ -25,8 +25,14 @@ class WrongMachine(RunError):
     """This machine cannot do a batch's work with the same bits, or at all; another one may."""
 
 
-def machine_facts(device: str, threads: int) -> Facts:
+def machine_facts(device: str, threads: int, convolution: str) -> Facts:
     """Start Theano and say what this process computes with.
+
+    Parameters
+    ----------
+    device, convolution : str
+    threads : int
+        As the settings of these names.
 
     Raises
     ------
@@ -45,7 +51,8 @@ def machine_facts(device: str, threads: int) -> Facts:
         raise WrongMachine(str(error)) from error
     from audiostyle.network.onednn import available
 
-    works, how = available() if device_kind(backend.device) == "cpu" else (False, "")
+    usable = device_kind(backend.device) == "cpu" and convolution != "corrmm"
+    works, how = available() if usable else (False, "")
     return {
         "device": device_kind(backend.device),
         "threads": backend.threads,

@@ -104,7 +104,7 @@ def _work(task: Task, reporter: "_TaskReporter", interruption: Interruption) -> 
     if _is_complete(task, folder, settings):
         # Another one did it, or this one, whose answer was lost with its process.
         return 0
-    check_machine(task["pinned"], machine_facts(settings.device, settings.threads))
+    check_machine(task["pinned"], machine_facts(settings.device, settings.threads, settings.convolution))
     for role in ("content", "style"):
         if sha256_of_file(task[role]) != task["clips"][role]:
             raise InputError(

@@ -1,49 +1,27 @@
 """Whatever is killed, the same command goes on, and ends with the bits of transfers that nobody disturbed."""
 
-import hashlib
-import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 from fake_batch import SCHEDULER
+from faulty_batch import PAIRS, ROOT, SHORT, check, command, finish, rounds, wait_for, write_place
 
 from audiostyle.batch.plan import read_plan
-from audiostyle.demo.clips import write_clips
-from audiostyle.run.archive import Archive
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).resolve().parents[2]
-SHORT = ["--weights", "random", "--duration", "0.5", "--iterations", "7", "--max-evaluations", "8", "--rowac"]
-PAIRS = "content,style\nclips/rock.wav,clips/reggae.wav\nclips/reggae.wav,clips/rock.wav\n"
-
-
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "audiostyle", *map(str, arguments)]
-
-
-def finish(*arguments: object, **options: object) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        command(*arguments), capture_output=True, text=True, timeout=1500, check=False, cwd=ROOT, **options
-    )
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two clips and a table of two pairs."""
-    folder = tmp_path_factory.mktemp("place")
-    write_clips(folder / "clips", 0.6)
-    (folder / "pairs.csv").write_text(PAIRS)
-    return folder
+    return write_place(tmp_path_factory.mktemp("place"))
 
 
 @pytest.fixture(scope="module")
@@ -75,34 +53,6 @@ def started(place: Path) -> Iterator[Callable[..., subprocess.Popen]]:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-
-
-def wait_for(what: Callable[[], object], seconds: float = 600) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
-
-
-def rounds(batch: Path) -> list[Path]:
-    return sorted(batch.glob("runs/*/*/run.000[23].h5"))
-
-
-def check(batch: Path, undisturbed: list[Path]) -> None:
-    """Compare image and sound of every transfer with those that nobody disturbed."""
-    plan = read_plan(batch)
-    for line, expected in zip(plan.lines, undisturbed, strict=True):
-        run = batch / line.folder
-        ours, theirs = Archive.read(run / "run.h5"), Archive.read(expected / "run.h5")
-        assert [one["image_sha256"] for one in ours.rounds.records] == [
-            one["image_sha256"] for one in theirs.rounds.records
-        ]
-        np.testing.assert_array_equal(ours.last_image, theirs.last_image)
-        sound = (run / "output.wav").read_bytes()
-        assert sound == (expected / "output.wav").read_bytes()
-        recorded = json.loads((run / "metrics.json").read_text())["output"]["sha256"]
-        assert recorded == hashlib.sha256(sound).hexdigest()
-    assert not list((batch / "running").iterdir())
 
 
 def test_nobody_disturbs_it(place: Path, undisturbed: list[Path], tmp_path: Path) -> None:

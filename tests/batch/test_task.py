@@ -94,7 +94,7 @@ def do(folder: Path, plan: BatchPlan, interruption: Interruption | None = None) 
 
 def one_task(folder: Path, plan: BatchPlan, **changes: Any) -> dict[str, Any]:
     entry = survey(folder, plan)[0]
-    return {**make_task(folder, plan, entry, machine_facts("cpu", 1)), **changes}
+    return {**make_task(folder, plan, entry, machine_facts("cpu", 1, "auto")), **changes}
 
 
 def test_a_finished_task_leaves_what_was_asked_for(batch: Callable) -> None:
