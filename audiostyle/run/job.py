@@ -146,7 +146,8 @@ def run_transfer(
                     request.pictures,
                 )
                 warning = buzz.sentence if buzz is not None else ""
-                write_index(folder, names, (content, style), settings, _facts(descent, weights, settings), warning)
+                if request.pictures:
+                    write_index(folder, names, (content, style), settings, _facts(descent, weights, settings), warning)
         except RunError as error:
             # What made the descent fail is what the user has to hear of, not what follows from it.
             failure = failure or error

@@ -33,7 +33,7 @@ class Request:
         Whose images the finished archive holds: every round's, or that of the last one, from which the run can be
         resumed all the same.
     pictures : bool
-        Whether to draw losses, images and autocorrelations.
+        Whether to draw losses, images and autocorrelations, and to make a page of them.
     """
 
     content: str

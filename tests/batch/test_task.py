@@ -22,7 +22,7 @@ from audiostyle.batch.state import is_held
 from audiostyle.batch.table_of_pairs import add_lines, read_pairs
 from audiostyle.batch.task import carry_out
 from audiostyle.demo.clips import write_clips
-from audiostyle.errors import RunError
+from audiostyle.errors import InputError, RunError
 from audiostyle.run.archive import Archive
 from audiostyle.run.folder import RunFolder
 from audiostyle.run.request import Interruption
@@ -262,3 +262,12 @@ def test_a_crash_is_remembered_until_it_is_to_be_tried_again(batch: Callable, tm
     assert first.failure == "It crashed."
     assert first.left(retry=True)
     assert not first.left(retry=False)
+
+
+def test_a_round_without_an_image_cannot_be_rendered(batch: Callable) -> None:
+    from audiostyle.run.rendering import render
+
+    folder, plan = batch()
+    do(folder, plan)
+    with pytest.raises(InputError, match="not that of round 1; give one from 3 to 3, or 0, the start image"):
+        render(folder / plan.lines[0].folder, number=1)
