@@ -1,5 +1,6 @@
 """Whatever is killed, the same command goes on, and ends with the bits of transfers that nobody disturbed."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -41,9 +42,11 @@ def started(place: Path) -> Iterator[Callable[..., subprocess.Popen]]:
     processes = []
 
     def start(*arguments: object, **options: object) -> subprocess.Popen:
+        # Whoever runs the tests may ignore it, as a shell does for a job in the background.
+        heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
         process = subprocess.Popen(
             command("batch", *arguments), cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            start_new_session=True, **options
+            start_new_session=True, preexec_fn=heed, **options
         )  # fmt: skip
         processes.append(process)
         return process
