@@ -73,7 +73,7 @@ class FakeEngine:
     def run(self, next_task: Callable[[], Any], hear: Callable) -> Generator[dict[str, Any], None, None]:
         while (task := next_task()) is not None:
             self.tasks.append(task)
-            hear({"signature": task["signature"], "begun": True, "worker": "here:1"})
+            hear({"signature": task["signature"], "begun": True, "by": "here:1"})
             hear({"signature": task["signature"], "evaluations": 7})
             left = self.endings.get(Path(task["folder"]).name.rpartition("-")[0], [])
             ending = left.pop(0) if left else {"event": "finished"}
@@ -89,7 +89,7 @@ def work_quickly(task: dict[str, Any], hear: Callable, interruption: Any) -> dic
     tries = len(trace.read_text().split()) if trace.exists() else 0
     with trace.open("a") as stream:
         stream.write(f"{os.getpid()}\n")
-    hear({"signature": task["signature"], "begun": True, "worker": str(os.getpid())})
+    hear({"signature": task["signature"], "begun": True, "by": str(os.getpid())})
     if name.startswith("dies") and tries < int(name.removeprefix("dies")):
         os.kill(os.getpid(), signal.SIGKILL)
     if name.startswith("waits"):

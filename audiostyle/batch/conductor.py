@@ -171,7 +171,7 @@ def conduct(
 
     def heard(event: dict[str, Any]) -> None:
         if event.get("begun"):
-            journal.add("started", event["signature"], worker=event.get("worker"))
+            journal.add("started", event["signature"], worker=event.get("by"))
         listener.heard(event)
 
     with contextlib.closing(engine.run(next_task, heard)) as outcomes:

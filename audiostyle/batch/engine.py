@@ -60,9 +60,12 @@ class _Obedient:
 
     def setup(self, worker: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _interruption.signal = 0
 
     def teardown(self, worker: Any) -> None:
-        _interruption.signal = signal.SIGTERM
+        # Another client brings a plugin of the same name, which takes this one's place while the worker goes on.
+        if worker.status.name.startswith("clos"):
+            _interruption.signal = signal.SIGTERM
 
 
 def _on_worker(work: Work, task: Task) -> Outcome:
@@ -70,6 +73,9 @@ def _on_worker(work: Work, task: Task) -> Outcome:
     from distributed import get_worker
 
     worker = get_worker()
+    if _interruption.signal:
+        # It has closed in this moment; tasks that it refuses are not to go round and round.
+        time.sleep(1)
     return work(task, lambda event: worker.log_event(_TOPIC, event), _interruption)
 
 

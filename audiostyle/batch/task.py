@@ -81,7 +81,7 @@ def carry_out(task: Task, hear: Hear, interruption: Interruption) -> Outcome:
     started = time.monotonic()
     reporter = _TaskReporter(task["signature"], hear)
     outcome: Outcome = {"signature": task["signature"], "event": "finished", "worker": _worker()}
-    hear({"signature": task["signature"], "begun": True, "worker": _worker()})
+    hear({"signature": task["signature"], "begun": True, "by": _worker()})
     try:
         interrupted = _work(task, reporter, interruption)
         outcome |= {"event": "interrupted"} if interrupted else {}

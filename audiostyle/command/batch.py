@@ -13,7 +13,7 @@ from typing import Any
 from audiostyle.command.interrupt import graceful_signals
 from audiostyle.command.options import ExamplesHelp, add_setting_options, chosen_settings
 from audiostyle.command.terminal import counted, tell
-from audiostyle.errors import InputError, Interrupted
+from audiostyle.errors import InputError, Interrupted, WriteFailed
 
 __all__ = ["add_parser"]
 
@@ -125,14 +125,20 @@ def _conduct(
                     conduct(folder, plan, entries, engine, journal, progress, **again)
             except BatchStopped as error:
                 stopped = error
+            except WriteFailed as error:
+                stopped = BatchStopped(f"{error} The batch was stopped; the same command goes on with it.")
             signal = interruption.signal
     elif not args.shard:
         plan.write(folder)
+    if stopped is not None:
+        # Where the disk is full, what is said of that is what matters.
+        with contextlib.suppress(WriteFailed):
+            write_all(folder, plan, entries)
+        tell_summary(folder, entries)
+        raise stopped
     if not args.shard or shard[1] == 1:
         write_all(folder, plan, entries)
     tell_summary(folder, entries)
-    if stopped is not None:
-        raise stopped
     if signal:
         raise Interrupted(signal)
     return 1 if any(entry.failure for entry in entries) else 0

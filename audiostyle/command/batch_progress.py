@@ -110,7 +110,6 @@ class BatchProgress(Listener):
         self._expected: dict[str, int] = {}
         self._names: dict[str, str] = {}
         self._running: dict[str, int] = {}
-        self._workers: set[str] = set()
         self._counts: collections.Counter[str] = collections.Counter()
         self._done = self._total = 0
         self._started = self._said = time.monotonic()
@@ -143,7 +142,6 @@ class BatchProgress(Listener):
         signature = event["signature"]
         if event.get("begun"):
             self._running[signature] = 0
-            self._workers.add(str(event.get("worker")))
         elif signature in self._running:
             self._running[signature] = min(int(event.get("evaluations", 0)), self._expected.get(signature, 0))
         self._show()

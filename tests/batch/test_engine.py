@@ -2,12 +2,12 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -21,6 +21,7 @@ from audiostyle.batch.conductor import BatchStopped
 from audiostyle.batch.connection import announced, read_connection
 from audiostyle.batch.engine import DaskEngine, join, local_cluster
 from audiostyle.errors import InputError
+from audiostyle.run.request import Interruption
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -258,13 +259,18 @@ def test_two_thousand_tasks_take_no_more_memory_than_two_hundred(engine: DaskEng
     assert process.memory_info().rss - before < 30 * 2**20
 
 
-def test_signals_reach_a_task_by_its_interruption() -> None:
+@pytest.mark.parametrize(("status", "heard"), [("closing", True), ("closing_gracefully", True), ("running", False)])
+def test_only_a_worker_that_closes_ends_its_task(status: str, heard: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second client's plugin takes the first one's place, which is torn down in a worker that goes on."""
     from audiostyle.batch import engine
 
-    plugin = engine._plugin()
-    before, engine._interruption.signal = engine._interruption.signal, 0
-    try:
-        plugin.teardown(None)
-        assert engine._interruption.signal == signal.SIGTERM
-    finally:
-        engine._interruption.signal = before
+    monkeypatch.setattr(engine, "_interruption", Interruption())
+    engine._plugin().teardown(SimpleNamespace(status=SimpleNamespace(name=status)))
+    assert bool(engine._interruption.signal) == heard
+
+
+def test_two_clients_share_workers(engine: DaskEngine, run: Callable) -> None:
+    second = DaskEngine(engine._client)
+    second.work = work_quickly
+    assert {one["event"] for one in run(second, ["quick"] * 8)} == {"finished"}
+    assert {one["event"] for one in run(engine, ["quick"] * 8)} == {"finished"}
