@@ -13,6 +13,7 @@ The house, in the order in which a sound goes through it:
 - ``api.py``      a whole transfer in memory, for those who program
 - ``run/``        a transfer on disk: folder, archive, pictures, sound
 - ``study/``      what uses runs: stages for ports, metrics, the paper's experiments
+- ``batch/``      many transfers: a plan, what has become of each, the engine that runs them, tables and a page
 - ``command/``    the command line, one file a subcommand; ``demo/`` and ``doctor/`` serve it
 
 Each room imports from those above it only (tests/test_house.py), and importing this package costs nothing.

@@ -1,6 +1,15 @@
 """The ways a run can fail, and the exit status each one means."""
 
-__all__ = ["AudioStyleError", "InputError", "Interrupted", "RunError"]
+__all__ = [
+    "AudioStyleError",
+    "DiskError",
+    "FolderBusy",
+    "InputError",
+    "Interrupted",
+    "NoSpace",
+    "RunError",
+    "WriteFailed",
+]
 
 
 class AudioStyleError(Exception):
@@ -22,6 +31,22 @@ class RunError(AudioStyleError):
     """The input was fine but the run failed (full disk, NaN loss): exit status 1."""
 
     exit_status = 1
+
+
+class DiskError(AudioStyleError):
+    """The disk or the rights on it are what refuses, so another run in the same place would fare no better."""
+
+
+class FolderBusy(InputError):
+    """Another run holds the folder, and leaves it when it ends."""
+
+
+class NoSpace(DiskError, InputError):
+    """Nothing was begun, for there is no room or no right to write: exit status 2."""
+
+
+class WriteFailed(DiskError, RunError):
+    """The system refused to write a file: exit status 1."""
 
 
 class Interrupted(KeyboardInterrupt):

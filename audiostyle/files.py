@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from audiostyle.errors import InputError, RunError
+from audiostyle.errors import InputError, WriteFailed
 
 __all__ = [
     "PART_PREFIX",
@@ -139,7 +139,7 @@ def replacing(path: AnyPath, what: str) -> Iterator[Path]:
         os.replace(part, target)
         synchronise(target.parent)
     except OSError as error:
-        raise RunError(f"{what} could not be written to {shown(path)}: {reason(error)}.") from error
+        raise WriteFailed(f"{what} could not be written to {shown(path)}: {reason(error)}.") from error
     finally:
         # After the rename there is nothing under this name any more.
         with contextlib.suppress(OSError, ValueError):

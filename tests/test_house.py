@@ -25,6 +25,7 @@ LEVELS: list[set[str]] = [
     {"api"},
     {"run"},
     {"study", "demo", "doctor"},
+    {"batch"},
     {"command"},
     {"__main__"},
 ]

@@ -56,8 +56,9 @@ def test_every_requirement_is_pinned_with_hashes(name):
 def test_every_import_is_asked_for():
     """A package that only another package brought may go with it."""
     names = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn", "pkg_resources": "setuptools"}
-    # pygpu is on no package index, and shtab is optional: each is there or not used.
+    # pygpu is on no package index, and shtab and Dask are optional: each is there or not used.
     wanted = {package for package, _ in requested("requirements.in")} | {"audiostyle", "pygpu", "shtab"}
+    wanted |= {"dask", "dask-jobqueue", "distributed"}
     for path in (ROOT / "audiostyle").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_bytes())):
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -18,7 +18,20 @@ from audiostyle.version import __version__
 __all__ = ["main"]
 
 # Subcommand modules, in the order that --help shows them; each has add_parser(subparsers).
-_COMMANDS = ("transfer", "render", "demo", "weights", "stages", "compare", "evaluate", "reproduce", "doctor")
+_COMMANDS = (
+    "transfer",
+    "render",
+    "demo",
+    "weights",
+    "stages",
+    "compare",
+    "evaluate",
+    "reproduce",
+    "pairs",
+    "batch",
+    "worker",
+    "doctor",
+)
 # How a full disk or a terminal that has gone refuses what is printed.
 _STREAM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 

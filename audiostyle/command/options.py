@@ -14,7 +14,14 @@ from audiostyle.errors import InputError
 from audiostyle.settings import PRESETS, Settings, describe_settings, preset
 from audiostyle.settings.nearest import did_you_mean
 
-__all__ = ["ExamplesHelp", "Parser", "add_setting_options", "parse_assignments", "settings_from"]
+__all__ = [
+    "ExamplesHelp",
+    "Parser",
+    "add_setting_options",
+    "chosen_settings",
+    "parse_assignments",
+    "settings_from",
+]
 
 # Option -> settings field, in the order that --help shows them.
 _VALUE_OPTIONS = {
@@ -166,6 +173,21 @@ def settings_from(args: argparse.Namespace, base: Settings | None = None) -> Set
     InputError
         If a value is not of its setting's kind or range.
     """
+    if base is None:
+        base = preset(args.preset or "released")
+    elif args.preset is not None:
+        base = preset(args.preset)
+    return base.with_text(chosen_settings(args))
+
+
+def chosen_settings(args: argparse.Namespace) -> dict[str, str]:
+    """Return what parsed arguments say of settings beside the preset, by name and as text.
+
+    Raises
+    ------
+    InputError
+        If they contradict each other.
+    """
     chosen = parse_assignments(args.assignments, "pooling=max")
     if args.spec:
         chosen["representation"] = "spectrogram"
@@ -185,8 +207,4 @@ def settings_from(args: argparse.Namespace, base: Settings | None = None) -> Set
         if chosen.get("device", "cpu") not in ("cpu", "auto"):
             raise InputError(f"--cpu and --device {chosen['device']} contradict each other; give one.")
         chosen["device"] = "cpu"
-    if base is None:
-        base = preset(args.preset or "released")
-    elif args.preset is not None:
-        base = preset(args.preset)
-    return base.with_text(chosen)
+    return chosen

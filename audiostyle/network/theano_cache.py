@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from audiostyle.errors import RunError
+from audiostyle.errors import RunError, WriteFailed
 from audiostyle.files import shown
 
 __all__ = ["LockReporter", "disk_trouble", "drop_damaged_modules", "is_cold", "leave_quietly", "require_room"]
@@ -58,7 +58,7 @@ def require_room(base: Path) -> None:
     """Raise RunError if the disk is full: Theano would say so in hundreds of lines, module by module."""
     existing = next(path for path in (base, *base.parents) if path.exists())
     if shutil.disk_usage(existing).free < _LITTLE_ROOM:
-        raise RunError(
+        raise WriteFailed(
             f"There is no room for compiled functions in {base}; free about 200 MiB, or name a folder on another disk "
             "in XDG_CACHE_HOME."
         )

@@ -40,13 +40,15 @@ class Archive:
         Rounds that are safe on the disk.
     """
 
-    def __init__(self, folder: RunFolder, run_id: str, image: np.ndarray, finished: int = 0) -> None:
-        self._folder, self._run_id, self.finished = folder, run_id, finished
+    def __init__(self, folder: RunFolder, run_id: str, image: np.ndarray, finished: int = 0, keep: str = "all") -> None:
+        self._folder, self._run_id, self.finished, self._keep = folder, run_id, finished, keep
         self._kind = image.dtype, image.shape
         self._before: tuple[Round, Sequence[Evaluation]] | None = None
 
     @classmethod
-    def create(cls, folder: RunFolder, description: dict[str, Any], start_image: np.ndarray) -> "Archive":
+    def create(
+        cls, folder: RunFolder, description: dict[str, Any], start_image: np.ndarray, keep: str = "all"
+    ) -> "Archive":
         """Make ``run.h5`` and, where a run is being overwritten, remove that run's other files.
 
         Parameters
@@ -57,6 +59,8 @@ class Archive:
             What is run on what (:func:`audiostyle.run.description.describe_run`).
         start_image : numpy.ndarray of float32 or float64 ``(1, 3, height, width)``
             Where round 1 starts.
+        keep : {'all', 'last'}
+            Whose images are left in ``run.h5`` at the end: every round's, or that of the last one.
 
         Raises
         ------
@@ -66,13 +70,13 @@ class Archive:
         if start_image.dtype not in ("<f4", "<f8"):
             raise ValueError(f"an image is float32 or float64, not {start_image.dtype}")
         nothing = ArchivedRun(folder.file(ARCHIVE_NAME), uuid.uuid4().hex, description, start_image)
-        archive = cls(folder, nothing.run_id, start_image)
+        archive = cls(folder, nothing.run_id, start_image, keep=keep)
         archive._merge(nothing, description)
         folder.remove_previous(keep=(ARCHIVE_NAME,))
         return archive
 
     @classmethod
-    def resume(cls, folder: RunFolder, description: dict[str, Any]) -> tuple["Archive", ArchivedRun]:
+    def resume(cls, folder: RunFolder, description: dict[str, Any], keep: str = "all") -> tuple["Archive", ArchivedRun]:
         """Go on after the last finished round of the run in the folder; all its rounds are checked.
 
         Parameters
@@ -81,6 +85,8 @@ class Archive:
             The folder, entered with ``resume=True``.
         description : dict
             What is to be run on what now; it must be what the archive holds.
+        keep : {'all', 'last'}
+            As :meth:`create` takes it.
 
         Returns
         -------
@@ -97,7 +103,7 @@ class Archive:
         path = folder.file(ARCHIVE_NAME)
         run = cls.read(path)
         check_same(run, description)
-        archive = cls(folder, run.run_id, run.start_image, len(run.rounds))
+        archive = cls(folder, run.run_id, run.start_image, len(run.rounds), keep)
         archive._merge(run, resumed_description(run, description))
         return archive, cls.read(path)
 
@@ -189,13 +195,15 @@ class Archive:
     def _merge(self, run: ArchivedRun, description: dict[str, Any]) -> None:
         """Write ``run.h5`` with all rounds of `run`, then remove the files that held single ones."""
         text = json.dumps(description, sort_keys=True).encode("ascii")
-        shape = len(run.rounds), *run.start_image.shape[1:]
+        # A round starts from the image of the one before it, and from nothing else.
+        kept = run.rounds.with_images if self._keep == "all" else run.rounds.with_images[-1:]
+        shape = len(kept), *run.start_image.shape[1:]
         tables = {
             "description": table(np.array(text)),
             "start_image": table(run.start_image),
             "rounds": table(run.rounds.records),
             "evaluations": table(run.rows),
-            "images": Table(run.start_image.dtype, shape, (one.image for one in run.rounds)),
+            "images": Table(run.start_image.dtype, shape, (run.rounds[at].image for at in kept)),
         }
         if run.rounds:
             tables |= _state_tables(run.rounds[-1])

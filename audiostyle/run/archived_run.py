@@ -54,12 +54,19 @@ class StoredRounds(Sequence[Round]):
     ----------
     records : numpy.ndarray of RECORD ``(n,)``
     places : sequence of (TableFile, int)
-        Where each round's image is: the file, and the row of its table ``images``.
+        Where each round is: the file, and the row of its table ``rounds``.
+
+    Attributes
+    ----------
+    with_images : list of int
+        Which rounds have an image, counted from 0: all, or, in an archive that keeps the last image only, those since
+        then.  The others' ``image`` is empty.
     """
 
     def __init__(self, records: np.ndarray | None = None, places: Sequence[tuple[TableFile, int]] = ()) -> None:
         self.records = np.empty(0, RECORD) if records is None else records
         self._places = places
+        self.with_images = [at for at, (file, row) in enumerate(places) if _image_row(file, row) >= 0]
 
     def __len__(self) -> int:
         return len(self.records)
@@ -68,8 +75,9 @@ class StoredRounds(Sequence[Round]):
         if isinstance(at, slice):
             return [self[number] for number in range(*at.indices(len(self)))]
         record, (file, row) = self.records[at], self._places[at]
-        image = file.read_row("images", row)[None]
-        if sha256_of(image) != record["image_sha256"]:
+        image_row = _image_row(file, row)
+        image = file.read_row("images", image_row)[None] if image_row >= 0 else np.empty(0)
+        if image_row >= 0 and sha256_of(image) != record["image_sha256"]:
             file.refuse(f"its round {record['index']} is damaged")
         index, total, evaluations, nit, warnflag, seconds, message = record.item()[:7]
         # A file keeps the state of its last round only.
@@ -188,8 +196,10 @@ def _read_rounds(file: TableFile, before: int, start_image: np.ndarray) -> tuple
         right = right and all(map(_may_be_a_part, parts_of(kinds["evaluations"])))
         right = right and len(shapes["rounds"]) == len(shapes["evaluations"]) == 1
         right = right and kinds["images"] == start_image.dtype
-        right = right and shapes["images"] == shapes["rounds"] + start_image.shape[1:]
-    except (KeyError, TypeError, ValueError):
+        right = right and shapes["images"][1:] == start_image.shape[1:]
+        rounds, images = shapes["rounds"][0], shapes["images"][0]
+        right = right and min(rounds, 1) <= images <= rounds
+    except (IndexError, KeyError, TypeError, ValueError):
         right = False
     if not right:
         file.refuse("its tables are not those of a run")
@@ -209,6 +219,11 @@ def _may_be_a_name(text: str) -> bool:
 def _may_be_a_part(name: str) -> bool:
     """Say whether a loss part, which heads a column and stands in a picture's legend, can have such a name."""
     return name.isascii() and name.isidentifier() and len(name) <= _LONGEST_NAME
+
+
+def _image_row(file: TableFile, row: int) -> int:
+    """Return where a round's image is in the table of images, which may hold the last ones only; else less than 0."""
+    return row - file.shapes["rounds"][0] + file.shapes["images"][0]
 
 
 def _joined(tables: Sequence[np.ndarray]) -> np.ndarray:

@@ -14,10 +14,10 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from audiostyle.errors import InputError, RunError
+from audiostyle.errors import FolderBusy, InputError, NoSpace, RunError, WriteFailed
 from audiostyle.files import PART_PREFIX, reason, replacing, shown, synchronise
 
-__all__ = ["RUN_FILES", "RunFolder", "round_file"]
+__all__ = ["LOCK_NAME", "RUN_FILES", "RunFolder", "round_file"]
 
 #: Every file a run may leave; beside these and those of single rounds nothing in the folder is replaced or removed.
 RUN_FILES = (
@@ -38,7 +38,8 @@ RUN_FILES = (
     "run.h5",
 )
 _ROUND_FILE = re.compile(r"run\.\d{4,}\.h5")
-_LOCK = ".audiostyle-lock"
+#: Held by the kernel's lock while a run goes on.
+LOCK_NAME = ".audiostyle-lock"
 _LOCK_ATTEMPTS = 100
 
 
@@ -92,7 +93,7 @@ class RunFolder:
                 self._check_contents()
                 self._probe()
             except (OSError, ValueError) as error:
-                raise InputError(f"The folder {shown(self.path)} cannot be used for a run: {reason(error)}.") from error
+                raise NoSpace(f"The folder {shown(self.path)} cannot be used for a run: {reason(error)}.") from error
         except BaseException:
             self._leave()
             raise
@@ -125,13 +126,13 @@ class RunFolder:
         except OSError as error:
             raise RunError(f"The folder {shown(self.path)} cannot be examined: {reason(error)}.") from error
         if free < size:
-            raise InputError(
+            raise NoSpace(
                 f"The run needs {_megabytes(size)} in {shown(self.path)}, but only {_megabytes(free)} are free there; "
                 "free some space or choose another folder."
             )
         limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
         if limit not in (resource.RLIM_INFINITY, -1) and limit < largest:
-            raise InputError(
+            raise NoSpace(
                 f"The run needs files of up to {_megabytes(largest)}, but this process may write files of at most "
                 f"{_megabytes(limit)}; raise the limit (ulimit -f)."
             )
@@ -150,7 +151,7 @@ class RunFolder:
         try:
             here = os.stat(self.path)
             still = (here.st_dev, here.st_ino) == self._identity
-            still = still and self._lock is not None and _same_file(os.fstat(self._lock), self.path / _LOCK)
+            still = still and self._lock is not None and _same_file(os.fstat(self._lock), self.path / LOCK_NAME)
         except OSError:
             still = False
         if not still:
@@ -210,7 +211,7 @@ class RunFolder:
                     os.unlink(self.file(name))
             synchronise(self.path)
         except OSError as error:
-            raise RunError(
+            raise WriteFailed(
                 f"Old files of the run in {shown(self.path)} could not be removed: {reason(error)}."
             ) from error
 
@@ -255,8 +256,8 @@ class RunFolder:
 
     def _acquire(self) -> None:
         """Lock the folder, or say that another run has it."""
-        path = self.path / _LOCK
-        busy = InputError(f"Another run is writing to {shown(self.path)}; wait for it to end, or give another folder.")
+        path = self.path / LOCK_NAME
+        busy = FolderBusy(f"Another run is writing to {shown(self.path)}; wait for it to end, or give another folder.")
         for _ in range(_LOCK_ATTEMPTS):
             lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
             try:
@@ -314,8 +315,8 @@ class RunFolder:
         if self._lock is not None:
             # While the lock is still held: whoever opened the file before finds it gone.
             with contextlib.suppress(OSError):
-                if _same_file(os.fstat(self._lock), self.path / _LOCK):
-                    os.unlink(self.path / _LOCK)
+                if _same_file(os.fstat(self._lock), self.path / LOCK_NAME):
+                    os.unlink(self.path / LOCK_NAME)
             os.close(self._lock)
             self._lock = None
         with contextlib.suppress(OSError):

@@ -45,6 +45,7 @@ def run_transfer(
     reporter: Reporter,
     interruption: Interruption,
     build: Callable[[np.ndarray, np.ndarray, Weights, Settings], Any] = make_objective,
+    load: Callable[[str, int], Weights] | None = None,
 ) -> Outcome:
     """Carry out a request.
 
@@ -55,6 +56,8 @@ def run_transfer(
     interruption : Interruption
     build : callable
         Makes the objective; several runs on the same clips may share one.
+    load : callable, optional
+        Loads the weights for a number of threads; several runs may share them.
 
     Returns
     -------
@@ -85,7 +88,7 @@ def run_transfer(
     earlier = _earlier_image(request, content)
     with RunFolder(request.folder, overwrite=request.overwrite, resume=request.resume) as folder:
         with watch.stage("weights"):
-            weights = load_weights(request.weights, settings.threads)
+            weights = (load or load_weights)(request.weights, settings.threads)
         for note in weights.notes:
             reporter.warning(note)
         reporter.plan(_plan(request, content, weights, device))
@@ -120,6 +123,10 @@ def run_transfer(
                 descent.run(settings)
         except RunError as error:
             failure = error
+        # A signal that came when all rounds were done has interrupted nothing.
+        signal = interruption.signal if len(descent.rounds) < settings.rounds else 0
+        if signal and not interruption.results:
+            return _outcome(request, descent, watch, signal)
         interruption.promise = "The results are being written, and then the run ends"
         try:
             with watch.stage("results"):
@@ -136,19 +143,23 @@ def run_transfer(
                     request.content,
                     caption_of(*names, settings),
                     reporter.stage,
+                    request.pictures,
                 )
                 warning = buzz.sentence if buzz is not None else ""
-                write_index(folder, names, (content, style), settings, _facts(descent, weights, settings), warning)
+                if request.pictures:
+                    write_index(folder, names, (content, style), settings, _facts(descent, weights, settings), warning)
         except RunError as error:
             # What made the descent fail is what the user has to hear of, not what follows from it.
             failure = failure or error
-        # A signal that came when all rounds were done has interrupted nothing.
-        signal = interruption.signal if len(descent.rounds) < settings.rounds else 0
         write_manifest(folder, description, descent.rounds, descent.evaluations, watch, signal, failure, buzz)
         if warning:
             reporter.warning(warning)
         if failure is not None:
             raise failure
+    return _outcome(request, descent, watch, signal)
+
+
+def _outcome(request: Request, descent: Descent, watch: Stopwatch, signal: int) -> Outcome:
     return Outcome(
         folder=os.fspath(request.folder),
         rounds=len(descent.rounds),
@@ -178,9 +189,9 @@ def _open_archive(
 ) -> tuple[Archive, ArchivedRun]:
     """Make the archive, or open that of the run to be resumed, and return it with what it holds."""
     if not request.resume:
-        archive = Archive.create(folder, description, start)
+        archive = Archive.create(folder, description, start, request.keep)
         return archive, archive.read(folder.file(ARCHIVE_NAME))
-    archive, archived = Archive.resume(folder, description)
+    archive, archived = Archive.resume(folder, description, request.keep)
     if changes := changed_circumstances(archived, description):
         reporter.warning(f"The run goes on, but its last bits may differ: {', '.join(changes)}.")
     return archive, archived

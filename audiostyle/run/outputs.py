@@ -29,6 +29,7 @@ def write_outputs(
     clip: str,
     caption: str = "",
     tell: Callable[[str], None] = lambda text: None,
+    pictures: bool = True,
 ) -> Buzz | None:
     """Write losses, pictures and, last because it takes longest, the sound.
 
@@ -48,6 +49,8 @@ def write_outputs(
         Stands under every picture.
     tell : callable
         Called with a few words before each part.
+    pictures : bool
+        Whether to draw any.
 
     Returns
     -------
@@ -59,10 +62,33 @@ def write_outputs(
     RunError
         If a file cannot be written.
     """
-    tell("Drawing the losses and the images")
     write_losses_csv(folder, evaluations)
-    draw_losses(folder, evaluations, caption=caption)
     values, spectrogram = read_back(image, content, style, settings)
+    if pictures:
+        _draw(folder, (content, style), values, spectrogram, image, objective, evaluations, settings, caption, tell)
+    tell(f"Making {settings.duration:g} s of sound by {settings.inversion_iterations} estimates of its phase")
+    samples = sound_of(spectrogram, content, settings)
+    with folder.atomic_path(sound_name(settings)) as part:
+        write_sound(part, samples, clip, settings, content.level(settings))
+    return find_buzz(samples, settings.sample_rate)
+
+
+def _draw(
+    folder: RunFolder,
+    clips: tuple[Analysis, Analysis],
+    values: np.ndarray,
+    spectrogram: np.ndarray,
+    image: np.ndarray,
+    objective: Any,
+    evaluations: Sequence[Evaluation],
+    settings: Settings,
+    caption: str,
+    tell: Callable[[str], None],
+) -> None:
+    """Draw the losses, the images and their autocorrelations."""
+    content, style = clips
+    tell("Drawing the losses and the images")
+    draw_losses(folder, evaluations, caption=caption)
     if settings.representation != "spectrogram":
         draw_representation(
             folder, f"{settings.representation}.png", content.values, style.values, values, settings, caption
@@ -71,12 +97,7 @@ def write_outputs(
         folder, "spectrogram.png", content.spectrogram, style.spectrogram, spectrogram, settings, caption
     )
     tell("Drawing the autocorrelations")
-    _draw_curves(folder, (content, style), values, image, objective, settings, caption)
-    tell(f"Making {settings.duration:g} s of sound by {settings.inversion_iterations} estimates of its phase")
-    samples = sound_of(spectrogram, content, settings)
-    with folder.atomic_path(sound_name(settings)) as part:
-        write_sound(part, samples, clip, settings, content.level(settings))
-    return find_buzz(samples, settings.sample_rate)
+    _draw_curves(folder, clips, values, image, objective, settings, caption)
 
 
 def _draw_curves(

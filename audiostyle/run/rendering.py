@@ -114,6 +114,11 @@ def render(
             f"The run in {shown(archived.path.parent)} has no round {number}; give one from 0, the start image, to "
             f"{last}."
         )
+    if number and number - 1 not in archived.rounds.with_images:
+        raise InputError(
+            f"Of the run in {shown(archived.path.parent)} only the last rounds' images were kept, not that of round "
+            f"{number}; give one from {archived.rounds.with_images[0] + 1} to {last}, or 0, the start image."
+        )
     content, style = (_clip(archived, role, given) for role, given in zip(("content", "style"), clips, strict=True))
     target = rendered_name(archived, number, settings) if output is None else Path(os.fsdecode(output))
     check_output(target, "The sound", [content, style, archived.path])

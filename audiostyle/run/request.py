@@ -29,6 +29,11 @@ class Request:
         Recorded in ``run.json``.
     start_from : path
         Folder of the run from whose last image this one starts, or nothing.
+    keep : {'all', 'last'}
+        Whose images the finished archive holds: every round's, or that of the last one, from which the run can be
+        resumed all the same.
+    pictures : bool
+        Whether to draw losses, images and autocorrelations, and to make a page of them.
     """
 
     content: str
@@ -40,6 +45,8 @@ class Request:
     resume: bool = False
     command_line: tuple[str, ...] = ()
     start_from: str = ""
+    keep: str = "all"
+    pictures: bool = True
 
 
 class Reporter:
@@ -76,12 +83,15 @@ class Interruption:
         Number of the signal that asked for it, or 0.
     patient : bool
         Whether there is something worth saving, so that the run should end by itself.
+    results : bool
+        Whether a run that is stopped still writes its results, which takes a few seconds; resuming it writes them.
     promise : str
         How it does that, to begin a sentence.
     """
 
     signal: int = 0
     patient: bool = False
+    results: bool = True
     promise: str = "The run stops after this evaluation and writes its results"
 
 

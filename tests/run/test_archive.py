@@ -403,7 +403,7 @@ class TestWhenTheSystemRefuses:
 
         status, said = in_child(create)
         assert status == 1
-        assert said.startswith(b"RunError")
+        assert said.startswith(b"WriteFailed")
         assert b"file-size limit" in said
         assert os.listdir(tmp_path) == []
 
@@ -438,7 +438,7 @@ class TestWhenTheSystemRefuses:
 
         status, said = in_child(write)
         assert status == 1
-        assert said.startswith(b".RunError")
+        assert said.startswith(b".WriteFailed")
         assert_holds(Archive.read(tmp_path / "run.h5"), rounds[:1])
         assert names(tmp_path) == ["run.0001.h5", "run.h5"]
 
@@ -479,3 +479,52 @@ class TestWhenTheSystemRefuses:
             (tmp_path / "run.h5").write_bytes(b"something else")
             with pytest.raises(RunError, match="changed while the run went on"):
                 archive.finish()
+
+
+class TestOnlyTheLastImage:
+    """With ``keep="last"`` an archive has all records and one image, from which the run goes on all the same."""
+
+    def make(self, tmp_path: Path, finished_round, description: dict, keep: str, rounds: int) -> None:
+        with RunFolder(tmp_path) as folder:
+            archive = Archive.create(folder, description, START, keep)
+            for index in range(1, rounds + 1):
+                archive.append_round(*finished_round(index))
+            archive.finish()
+
+    def test_it_is_smaller_and_has_what_is_needed(self, tmp_path: Path, finished_round, description: dict) -> None:
+        self.make(tmp_path / "all", finished_round, description, "all", 3)
+        self.make(tmp_path / "last", finished_round, description, "last", 3)
+        whole, run = (Archive.read(tmp_path / name / "run.h5") for name in ("all", "last"))
+        np.testing.assert_array_equal(run.last_image, whole.last_image)
+        np.testing.assert_array_equal(run.rows, whole.rows)
+        np.testing.assert_array_equal(run.rounds.records, whole.rounds.records)
+        assert run.rounds.with_images == [2]
+        assert run.rounds[0].image.size == 0
+        with h5py.File(tmp_path / "last" / "run.h5") as file:
+            assert file["images"].shape == (1, 3, 4, 5)
+
+    @pytest.mark.parametrize("keep", ["all", "last"])
+    def test_it_is_resumed(self, keep: str, tmp_path: Path, finished_round, description: dict) -> None:
+        self.make(tmp_path, finished_round, description, "last", 3)
+        with RunFolder(tmp_path, resume=True) as folder:
+            archive, before = Archive.resume(folder, description, keep)
+            np.testing.assert_array_equal(before.last_image, finished_round(3)[0].image)
+            archive.append_round(*finished_round(4))
+            archive.append_round(*finished_round(5))
+            between = Archive.read(tmp_path / "run.h5")
+            assert between.rounds.with_images == [2, 3, 4]
+            archive.finish()
+        run = Archive.read(tmp_path / "run.h5")
+        assert run.rounds.with_images == ([2, 3, 4] if keep == "all" else [4])
+        for at in run.rounds.with_images:
+            np.testing.assert_array_equal(run.rounds[at].image, finished_round(at + 1)[0].image)
+        assert len(run.evaluations) == 15
+
+    def test_it_is_checked_all_the_same(self, tmp_path: Path, finished_round, description: dict) -> None:
+        self.make(tmp_path, finished_round, description, "last", 2)
+        data = bytearray((tmp_path / "run.h5").read_bytes())
+        image = finished_round(2)[0].image.tobytes()
+        data[data.index(image[:24])] ^= 1
+        (tmp_path / "run.h5").write_bytes(data)
+        with pytest.raises(InputError, match="damaged"):
+            Archive.read(tmp_path / "run.h5").last_image  # noqa: B018

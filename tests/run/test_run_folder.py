@@ -364,5 +364,5 @@ class TestWhenTheSystemRefuses:
 
         status, said = in_child(check)
         assert status == 1
-        assert b"InputError" in said
+        assert b"NoSpace" in said
         assert b"ulimit" in said

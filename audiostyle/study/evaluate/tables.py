@@ -9,7 +9,7 @@ from typing import Any
 from audiostyle.study.evaluate.measured_files import Measurements, Row
 from audiostyle.version import __version__
 
-__all__ = ["SCHEMA", "as_csv", "as_document", "as_json", "as_table"]
+__all__ = ["SCHEMA", "as_csv", "as_document", "as_json", "as_table", "defused"]
 
 #: Name and version of the JSON's form; ``schema.json`` beside this module describes it.
 SCHEMA = "audiostyle-evaluation/1"
@@ -70,7 +70,7 @@ def as_csv(evaluation: Measurements) -> str:
     writer.writerow(["name", "role", "path", "seconds", "note", *names])
     for row in evaluation.rows:
         values = (_number(value) for value in row.metrics().values())
-        texts = [_defused(text) for text in (row.name, row.role, row.path or "", row.note)]
+        texts = [defused(text) for text in (row.name, row.role, row.path or "", row.note)]
         writer.writerow([*texts[:3], repr(row.seconds), texts[3], *map(_cell, values)])
     return text.getvalue()
 
@@ -144,6 +144,12 @@ def _cell(value: float | None) -> str:
     return "" if value is None else repr(value)
 
 
-def _defused(text: str) -> str:
-    """Keep a file's name from being a formula to a spreadsheet."""
+def defused(text: str) -> str:
+    """Keep a file's name from being a formula to a spreadsheet.
+
+    Examples
+    --------
+    >>> defused("=1+1.wav"), defused("rock.wav")
+    ("'=1+1.wav", 'rock.wav')
+    """
     return "'" + text if text.startswith(_FORMULAS) else text
