@@ -4,7 +4,7 @@ The authors compiled loss and gradient as two functions that each ran the networ
 one function does both.  Targets (content activation, Gram matrices, power spectra) are computed once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -119,6 +119,10 @@ class Objective:
         values = self._feature_functions[compiled, same_size](np.asarray(image, dtype=self.dtype))
         found = dict(zip(compiled, map(np.asarray, values), strict=True))
         return {name: found[name] for name in names}
+
+    def each_feature(self, image: np.ndarray, names: tuple[str, ...]) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield the names and the activations of :meth:`features`; a long image's one after the other."""
+        yield from self.features(image, names).items()
 
     def _build(self, any_size: bool = False) -> dict[str, Any]:
         height, width = (None, None) if any_size else self.shape[2:]

@@ -8,7 +8,7 @@ this is exact; sums in another order change last bits.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ import theano.tensor as T
 from audiostyle.network.fitting import fit_gram
 from audiostyle.network.losses import content_loss, gram_matrix
 from audiostyle.network.objective import Evaluate, Objective
+from audiostyle.network.onednn.library import load_library
 from audiostyle.network.terms import loss_terms
 from audiostyle.network.tiles import Tile, check_tiling, margins, plan_tiles, stride, tile_size
 from audiostyle.network.vgg19 import features
@@ -74,6 +75,17 @@ class TiledObjective(Objective):
                 whole = self._cut(found[name], tile.first // wide, tile.first // wide + end - begin)
                 whole[...] = self._cut(activation, begin, end)
         return found
+
+    def each_feature(self, image: np.ndarray, names: tuple[str, ...]) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield whole activations one after the other: those of a song are half a gigabyte at conv1_1."""
+        if self.convolution.name == "onednn":
+            load_library().buffers.release()  # what the gradients have left
+        for name in names:
+            yield from self.features(image, (name,)).items()
+
+    def _taps(self) -> tuple[str, ...]:
+        # A function for each layer: none has measured the targets that could serve again.
+        return ()
 
     def _size(self, image: np.ndarray) -> int:
         return tile_size(image.shape[self._axis], self.settings.tile_columns, self._margins[1])
