@@ -1,16 +1,13 @@
 """What settings must keep to together, each being right by itself."""
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from audiostyle.errors import InputError
-
-if TYPE_CHECKING:
-    from audiostyle.settings.settings import Settings
 
 __all__ = ["check_together"]
 
 
-def check_together(settings: "Settings") -> None:
+def check_together(settings: Any) -> None:
     """Raise InputError if one setting contradicts another."""
     nyquist = settings.sample_rate / 2
     if not settings.bandpass_low < settings.bandpass_high < nyquist:
