@@ -2,7 +2,7 @@
 
 One frozen dataclass holds them all: a run is described completely by its two clips, its weights and
 its :class:`Settings`, and every run records the three.  A field's metadata says what it means, which
-row of the differences table (D1..D12, T1..T24, see ``docs/differences.md``) it belongs to, and which
+row of the differences table (D1..D12, T1..T25, see ``docs/differences.md``) it belongs to, and which
 values it may take.  The defaults are what the authors' code does (``released``); whatever differs is
 named.
 """
