@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from audiostyle.network.tiles import needs_tiles
 from audiostyle.optimise import Evaluation, Round, descend, start_image
 from audiostyle.pipeline import Analysis, Synthesis, analyse, synthesise
 from audiostyle.settings import Settings
@@ -63,10 +64,11 @@ def make_objective(content: np.ndarray, style: np.ndarray, weights: Weights, set
     Parameters
     ----------
     content, style : np.ndarray ``(1, 3, height, width)``
-        Network images of the same size, as :attr:`audiostyle.pipeline.Analysis.tensor` has them.
+        Network images, as :attr:`audiostyle.pipeline.Analysis.tensor` has them; they may differ in length.
     weights : Weights
     settings : Settings
-        ``device`` and ``threads`` are those of the first call in a process.
+        ``device`` and ``threads`` are those of the first call in a process.  With ``tile_columns`` the network sees
+        a part of a long image at a time.
 
     Returns
     -------
@@ -77,8 +79,10 @@ def make_objective(content: np.ndarray, style: np.ndarray, weights: Weights, set
 
     start_theano(settings.device, settings.threads)
     from audiostyle.network.objective import Objective
+    from audiostyle.network.tiled_objective import TiledObjective
 
-    return Objective(content.astype(settings.float_type), style.astype(settings.float_type), weights.arrays, settings)
+    kind = TiledObjective if needs_tiles(content.shape[settings.time_axis], settings) else Objective
+    return kind(content.astype(settings.float_type), style.astype(settings.float_type), weights.arrays, settings)
 
 
 def transfer(
@@ -111,7 +115,8 @@ def transfer(
         If the descent fails.
     """
     settings = settings or Settings()
-    first, second = analyse(content, settings, settings.offset_content), analyse(style, settings, settings.offset_style)
+    first = analyse(content, settings, settings.offset_content)
+    second = analyse(style, settings.of_style, settings.offset_style)
     loaded = weights if isinstance(weights, Weights) else load_weights(os.fspath(weights), settings.threads)
     objective = make_objective(first.tensor, second.tensor, loaded, settings)
     evaluations: list[Evaluation] = []

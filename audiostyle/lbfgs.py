@@ -1,8 +1,9 @@
 """L-BFGS-B that can be put down between two evaluations and taken up again, to the bit.
 
 ``scipy.optimize.fmin_l_bfgs_b`` keeps its memory of steps and gradients to itself, so that a run in
-rounds loses it each time and a run that is killed loses it for good.  Below it lies ``setulb``, which
-calls nothing: it is called, says what it wants, and keeps everything it knows in arrays of the caller.
+rounds loses it each time and a run that is killed loses it for good; and it copies and compares every
+point several times.  Below it lies ``setulb``, which calls nothing: it is called, says what it wants, and
+keeps everything it knows in arrays of the caller.
 It is private to scipy and its arguments changed with version 1.15, so it is used here and nowhere else.
 
 References

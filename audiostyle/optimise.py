@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
-import scipy.optimize
 
 from audiostyle.errors import RunError
 from audiostyle.lbfgs import Lbfgs
@@ -197,7 +196,10 @@ def run_round(
     on_evaluation: Callable[[Evaluation], None] = _ignore,
     state: Mapping[str, np.ndarray] | None = None,
 ) -> Round:
-    """Run one L-BFGS-B from `image`, or go on with that of `state`, and return where the next one starts."""
+    """Run one L-BFGS-B from `image`, or go on with that of `state`, and return where the next one starts.
+
+    It visits the points that ``scipy.optimize.fmin_l_bfgs_b``, which the authors call, visits.
+    """
     shape, dtype = image.shape, image.dtype
     started = time.perf_counter()
     count = 0
@@ -213,28 +215,22 @@ def run_round(
         _check_finite(parts, total, gradient, index, count)
         last_image, last_total = candidate, total
         on_evaluation(Evaluation(index, count, parts, total, time.perf_counter() - begun, candidate))
-        return total, gradient.ravel().astype("float64")
+        return total, gradient.ravel()
 
-    if settings.restart == "continue":
-        lbfgs = Lbfgs.resumed(state) if state else Lbfgs(image)
-        message, warnflag, steps = _go_on(lbfgs, evaluate, settings.max_evaluations)
-        # Stopped by the limit it goes on; what is left to do when it has come to its end, a new one finds.
-        kept = lbfgs.state if warnflag == _LIMIT_REACHED else {}
-    else:
-        best, best_total, information = scipy.optimize.fmin_l_bfgs_b(
-            evaluate, image.ravel().astype("float64"), maxfun=settings.max_evaluations
-        )
-        if settings.restart == "best":
-            last_image, last_total = best.reshape(shape).astype(dtype), float(best_total)
-        message, warnflag, steps, kept = information["task"], information["warnflag"], information["nit"], {}
+    lbfgs = Lbfgs.resumed(state) if state and settings.restart == "continue" else Lbfgs(image)
+    message, warnflag, steps = _go_on(lbfgs, evaluate, settings.max_evaluations)
+    if settings.restart == "best":
+        last_image, last_total = lbfgs.point.reshape(shape).astype(dtype), float(lbfgs.state["f"])
+    # Stopped by the limit it goes on; what is left to do when it has come to its end, a new one finds.
+    kept = lbfgs.state if settings.restart == "continue" and warnflag == _LIMIT_REACHED else {}
     return Round(
         index=index,
         image=last_image,
         total=last_total,
         evaluations=count,
-        message=message.decode() if isinstance(message, bytes) else str(message),
-        warnflag=int(warnflag),
-        nit=int(steps),
+        message=message,
+        warnflag=warnflag,
+        nit=steps,
         seconds=time.perf_counter() - started,
         state=kept,
     )

@@ -82,6 +82,9 @@ TRAPS = [
     ("T18", "float32, but for the sums that an int64 divides", "losses.py:19", "`float_type` (`--float64`)"),
     ("T20", "window 2048, hop 2048 / 16", "audioUtils.py:10", "`n_fft`, `hop_length`"),
     ("T23", "the row autocorrelation is dominated by the rows' levels", "losses.py", "`ac_mean`"),
+    ("T25", "content and style have one length, and the formulas one M; with another length of the style its sums over "
+     "positions are taken as if its sound went on for as long as the image (network/fitting.py)", "losses.py:18",
+     "`duration_style`"),
 ]  # fmt: skip
 NO_CHOICE = [
     ("T3", "mel is float32 before it is quantised, the spectrogram float64", "mfcc.py:298", "image.py, as released"),

@@ -15,6 +15,7 @@ import pytest
 from golden_weights import golden_weights
 from scipy.io import wavfile
 
+from audiostyle.api import make_objective
 from audiostyle.audio.clip import to_int16
 from audiostyle.audio.inversion import invert
 from audiostyle.audio.representation import values_to_spectrogram
@@ -26,6 +27,7 @@ from audiostyle.network.start import start_theano
 from audiostyle.optimise import descend, start_image
 from audiostyle.pipeline import analyse
 from audiostyle.settings import Settings
+from audiostyle.weights.load import load_weights
 
 start_theano()
 
@@ -41,6 +43,7 @@ TEXTBOOK = {"inversion": "griffinlim"}
 OF_SOUND = {
     "sample_rate": ({}, 24000, "samples"),
     "duration": ({}, 0.35, "samples"),
+    "duration_style": ({}, 0.35, "samples"),
     "offset_content": ({}, 0.05, "samples"),
     "offset_style": ({}, 0.05, "samples"),
     "bandpass_low": ({}, 200.0, "bandpassed"),
@@ -120,7 +123,7 @@ ALSO_OF_NETWORK = [
 
 # Those of the descent and the machine have a test of their own below.
 OF_DESCENT = {"iterations": 3, "round_count": "as_asked", "max_evaluations": 9, "restart": "best"}
-OTHERS = {"float_type", "device", "convolution", "threads", "seed", "start", "start_noise"}
+OTHERS = {"float_type", "device", "convolution", "threads", "tile_columns", "seed", "start", "start_noise"}
 
 sound_cases = [(name, *case) for name, case in OF_SOUND.items()] + ALSO_OF_SOUND
 network_cases = [(name, *case) for name, case in OF_NETWORK.items()] + ALSO_OF_NETWORK
@@ -156,7 +159,7 @@ def clips(tmp_path_factory):
 def sound_stages(folder, settings):
     """Everything that is not the network, stage by stage."""
     content = analyse(folder / "content.wav", settings, settings.offset_content)
-    style = analyse(folder / "style.wav", settings, settings.offset_style)
+    style = analyse(folder / "style.wav", settings.of_style, settings.offset_style)
     stages = {
         name: [getattr(clip, name) for clip in (content, style)]
         for name in ("samples", "bandpassed", "spectrogram", "values", "image", "tensor")
@@ -223,6 +226,13 @@ def test_float_type():
     assert (single[2].dtype, double[2].dtype) == ("float32", "float64")
     assert 0 < abs(single[1] / double[1] - 1) < 1e-5
     assert start_image(2, 3, Settings(float_type="float64", start="first_draw")).dtype == "float64"
+
+
+def test_tile_columns():
+    content, style = np.zeros((2, 1, 3, 17, 60), np.float32)
+    weights = load_weights("random")
+    kinds = [make_objective(content, style, weights, Settings(**NETWORK, tile_columns=columns)) for columns in (0, 16)]
+    assert [type(one).__name__ for one in kinds] == ["Objective", "TiledObjective"]
 
 
 def descent(settings):

@@ -45,11 +45,10 @@ def griffinlim(magnitudes: np.ndarray, settings: Settings, content: np.ndarray |
     extra = -(-settings.n_fft // settings.hop_length) - 1
     cut = extra * settings.hop_length
     target = np.pad(np.pad(magnitudes, ((extra, extra), (0, 0)), mode="edge"), ((0, 0), (0, 1)))
-    phases = _first_phases(target, cut, settings, content)
+    spectra = _first_spectra(target, _first_phases(target, cut, settings, content), settings)
     transform = Transform(len(target), settings)
     # Single precision changes the result by less than another seed does, and halves the time.
     target = target.astype(np.float32)
-    spectra = target * np.exp(1j * phases).astype(np.complex64)
     before = np.zeros_like(spectra)
     for index in range(settings.inversion_iterations):
         now = transform.analyse(transform.synthesise(spectra))
@@ -64,6 +63,17 @@ def griffinlim(magnitudes: np.ndarray, settings: Settings, content: np.ndarray |
         before = now
     wave = transform.synthesise(spectra)
     return wave[cut : len(wave) - cut].astype(np.float64)
+
+
+def _first_spectra(target: np.ndarray, phases: np.ndarray, settings: Settings) -> np.ndarray:
+    """Return complex64 spectra of magnitudes and phases."""
+    spectra = np.empty(target.shape, dtype=np.complex64)
+
+    def work(rows: slice) -> None:
+        spectra[rows] = target[rows].astype(np.float32) * np.exp(1j * phases[rows]).astype(np.complex64)
+
+    by_rows(work, len(target), settings)
+    return spectra
 
 
 def _first_phases(target: np.ndarray, cut: int, settings: Settings, content: np.ndarray | None) -> np.ndarray:

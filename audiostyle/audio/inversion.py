@@ -28,10 +28,13 @@ __all__ = ["invert"]
 
 Progress = Callable[[int, int], None]
 Trace = Callable[[int, np.ndarray, np.ndarray], None]
+Frames = Callable[[slice], np.ndarray]
 
 # What float32 sums of a thousand products may be off by, relative to the norms of their factors.
 _DOUBT = 2e-6
 _FEW_LAGS = 64
+# Frames held at once, with all that is prepared of them: 30 KB each.  A whole multiple of what `by_rows` takes.
+_FRAMES = 1024
 
 
 def invert(
@@ -84,39 +87,43 @@ def _slide_and_add(
     magnitudes: np.ndarray, settings: Settings, progress: Progress | None, trace: Trace | None
 ) -> np.ndarray:
     """Alternate between synthesis and new phases; ``n_iter`` phase estimates make one synthesis more (T12)."""
-    import scipy.fft
-
     smallest = magnitudes.max() / 1e8 or 1.0
     target = _one_sided(magnitudes, settings)
     weight = _weight(len(target), settings)
-    frames = scipy.fft.irfft(target, settings.n_fft, axis=1)
+    make = _at_no_phase(target, settings)
     total = settings.inversion_iterations + 1
     for index in range(total):
-        wave, offsets = _overlap_add(frames, weight, settings)
+        wave, offsets = _overlap_add(make, weight, settings)
         if trace is not None:
             trace(index, wave, offsets)
         if progress is not None:
             progress(index + 1, total)
-        if index < settings.inversion_iterations:
-            _rephase(frames, target, wave, smallest, settings)
+        make = _at_phases_of(wave, target, smallest, settings)
     return wave
 
 
-def _rephase(frames: np.ndarray, target: np.ndarray, wave: np.ndarray, smallest: float, settings: Settings) -> None:
-    """Overwrite `frames` with the inverse transforms of `target` at the phases of `wave`."""
+def _at_no_phase(target: np.ndarray, settings: Settings) -> Frames:
+    """Return what makes any rows of the inverse transforms ``(n_frames, n_fft)`` of `target`."""
+    import scipy.fft
+
+    return lambda rows: scipy.fft.irfft(target[rows], settings.n_fft, axis=1)
+
+
+def _at_phases_of(wave: np.ndarray, target: np.ndarray, smallest: float, settings: Settings) -> Frames:
+    """Return what makes any rows of the inverse transforms of `target` at the phases of `wave`."""
     import scipy.fft
 
     analyse = framed(wave, settings, len(target))
 
-    def work(rows: slice) -> None:
+    def make(rows: slice) -> np.ndarray:
         estimate = analyse(rows)
         # The order of the authors' roundings: times the reciprocal, then times the target.
         parts = estimate.view(np.float64).reshape(*estimate.shape, 2)
         parts *= (1.0 / np.maximum(smallest, magnitude(estimate)))[..., np.newaxis]
         parts *= target[rows, :, np.newaxis]
-        frames[rows] = scipy.fft.irfft(estimate, settings.n_fft, axis=1, overwrite_x=True)
+        return scipy.fft.irfft(estimate, settings.n_fft, axis=1, overwrite_x=True)
 
-    by_rows(work, len(target), settings)
+    return make
 
 
 def _one_sided(magnitudes: np.ndarray, settings: Settings) -> np.ndarray:
@@ -128,8 +135,12 @@ def _one_sided(magnitudes: np.ndarray, settings: Settings) -> np.ndarray:
     """
     if settings.inversion_mirror == "exact":
         return np.pad(magnitudes, ((0, 0), (0, 1)))
-    padded = np.pad(magnitudes, ((0, 0), (1, 1)), mode="edge")
-    return (padded[:, 1:] + padded[:, :-1]) / 2
+    target = np.empty((len(magnitudes), magnitudes.shape[1] + 1))
+    target[:, [0, -1]] = magnitudes[:, [0, -1]]
+    middle = target[:, 1:-1]
+    np.add(magnitudes[:, 1:], magnitudes[:, :-1], out=middle)
+    middle /= 2
+    return target
 
 
 def _frame_size(settings: Settings) -> int:
@@ -146,13 +157,13 @@ def _weight(count: int, settings: Settings) -> np.ndarray:
     return weight + 1e-6
 
 
-def _overlap_add(frames: np.ndarray, weight: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+def _overlap_add(make: Frames, weight: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     """Slide each frame to fit the sum of those before it, and add (mfcc.py:157-205).
 
     Parameters
     ----------
-    frames : np.ndarray
-        Inverse transforms of shape ``(n_frames, n_fft)``.
+    make : callable
+        Gives any rows of the inverse transforms ``(n_frames, n_fft)``, which are never there all at once.
     weight : np.ndarray
         As :func:`_weight` returns it, of shape ``(n_frames * hop_length + size,)``.
     settings : Settings
@@ -164,27 +175,48 @@ def _overlap_add(frames: np.ndarray, weight: np.ndarray, settings: Settings) -> 
         The samples, of the shape of `weight`, and the slides ``(n_frames - 1,)`` in samples.
     """
     hop, size = settings.hop_length, _frame_size(settings)
-    first = size // 2 - 1
+    count = (len(weight) - size) // hop
+    window, wave = hamming(size), np.zeros(len(weight))
+    offsets = np.zeros(count - 1, dtype=np.int64)
+    for start in range(0, count, _FRAMES):
+        rows = slice(start, min(start + _FRAMES, count))
+        _add(_turned_frames(make, rows, settings), rows, window, wave, offsets, settings)
+    return wave / weight, offsets
+
+
+def _turned_frames(make: Frames, rows: slice, settings: Settings) -> np.ndarray:
+    """Return some rows as they are slid and added: ``(n_rows, n_fft)``, or longer where whole frames are used."""
+    frames = np.empty((rows.stop - rows.start, settings.n_fft))
+
+    def work(some: slice) -> None:
+        frames[some] = make(slice(rows.start + some.start, rows.start + some.stop))
+
+    by_rows(work, len(frames), settings)
     if settings.inversion_reversal:
         frames = frames[:, ::-1]
     if settings.inversion_frame == "whole":
         # An inverse transform is periodic: past its edges it goes on at the other end.
-        first = size // 2
-        frames = np.concatenate([frames[:, -first:], frames, frames[:, :first]], axis=1)
-    window = hamming(size)
-    wave = np.zeros(len(weight))
-    offsets = np.zeros(len(frames) - 1, dtype=np.int64)
+        half = settings.n_fft // 2
+        frames = np.concatenate([frames[:, -half:], frames, frames[:, :half]], axis=1)
+    return frames
+
+
+def _add(
+    frames: np.ndarray, rows: slice, window: np.ndarray, wave: np.ndarray, offsets: np.ndarray, settings: Settings
+) -> None:
+    """Add some rows of frames to the sum of those before them, each where it fits best."""
+    hop, size = settings.hop_length, len(window)
+    first = size // 2 - (settings.inversion_frame != "whole")
     overlap = size - hop if size > hop else hop
     matcher = _Matcher(frames[:, first : first + overlap], settings) if settings.inversion_alignment else None
-    for index, frame in enumerate(frames):
-        start = index * hop
-        begin = first
+    for row, frame in enumerate(frames):
+        index = rows.start + row
+        start, begin = index * hop, first
         if matcher is not None and index:
-            offset = matcher.offset(wave[start : start + overlap], index)
+            offset = matcher.offset(wave[start : start + overlap], row)
             offsets[index - 1] = offset
             begin -= offset
         wave[start : start + size] += window * frame[begin : begin + size]
-    return wave / weight, offsets
 
 
 class _Matcher:

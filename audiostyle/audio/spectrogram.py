@@ -138,9 +138,17 @@ def log_spectrogram(samples: np.ndarray, settings: Settings) -> np.ndarray:
             f"{len(samples)} samples are too few for one frame of {settings.n_fft}; use a longer --duration or a "
             "smaller n_fft."
         )
-    magnitudes = magnitude(stft(samples, settings, count)[:, :-1])
+    magnitudes, analyse = np.empty((count, settings.n_fft // 2)), framed(samples, settings, count)
+
+    def work(rows: slice) -> None:
+        magnitudes[rows] = magnitude(analyse(rows)[:, :-1])
+
+    by_rows(work, count, settings)
     loudest = magnitudes.max()
     if not 0 < loudest < np.inf:
         raise InputError("The samples are silent or not finite numbers, so they have no spectrogram.")
     with np.errstate(divide="ignore"):
-        return np.maximum(np.log10(magnitudes / loudest), settings.log_floor)
+        # In place: a song's are hundreds of megabytes.
+        magnitudes /= loudest
+        np.log10(magnitudes, out=magnitudes)
+    return np.maximum(magnitudes, settings.log_floor, out=magnitudes)

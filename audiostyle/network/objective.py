@@ -4,7 +4,7 @@ The authors compiled loss and gradient as two functions that each ran the networ
 one function does both.  Targets (content activation, Gram matrices, power spectra) are computed once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import theano.tensor as T
 
 from audiostyle.errors import InputError
 from audiostyle.network.convolution import choose_convolution
+from audiostyle.network.fitting import fit_gram, fit_spectra
 from audiostyle.network.losses import (
     autocorrelation_loss,
     autocorrelation_spectra,
@@ -22,10 +23,13 @@ from audiostyle.network.losses import (
     total_variation_loss,
 )
 from audiostyle.network.terms import Term, loss_terms
-from audiostyle.network.vgg19 import build_vgg19, features
+from audiostyle.network.vgg19 import build_vgg19, check_size, features, shared_parameters
 from audiostyle.settings import Settings
 
-__all__ = ["Objective"]
+__all__ = ["Evaluate", "Objective"]
+
+#: From an image to its unweighted and its weighted loss parts, and the gradient of their sum.
+Evaluate = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, Any]]
 
 
 class Objective:
@@ -34,9 +38,9 @@ class Objective:
     Parameters
     ----------
     content, style : np.ndarray ``(1, 3, height, width)``
-        Network images, of the same size.
+        Network images; the style's may be longer or shorter in time (:mod:`audiostyle.network.fitting`).
     parameters : list of 32 np.ndarray
-        As :func:`audiostyle.network.vgg19.build_vgg19` takes them.
+        As :func:`audiostyle.network.vgg19.shared_parameters` takes them.
     settings : Settings
     every_term : bool
         Compute the parts of weight 0 too, for :meth:`measure`; they change neither total nor gradient.
@@ -62,12 +66,15 @@ class Objective:
         self.shape: tuple[int, int, int, int] = content.shape  # type: ignore[assignment]
         self.dtype = np.dtype(settings.float_type)
         self.terms = loss_terms(settings, every_term)
+        if not any(term.weight for term in self.terms):
+            raise InputError("Every loss weight is 0, so there is nothing to minimise; give one of them a value.")
         self.convolution = choose_convolution(settings)
         self._on_cpu = theano.config.device == "cpu"
-        self._layers = build_vgg19(
-            *self.shape[2:], parameters, pooling=settings.pooling, float_type=settings.float_type
-        )
-        self._feature_functions: dict[tuple[str, ...], Callable[[np.ndarray], list[np.ndarray]]] = {}
+        for image in (content, style):
+            check_size(*image.shape[2:])
+        self._parameters = shared_parameters(parameters, settings.float_type)
+        self._layers = self._build()
+        self._feature_functions: dict[tuple[Any, ...], Callable[[np.ndarray], list[np.ndarray]]] = {}
         # One clip after the other: the activations of both at once would be more than an evaluation ever holds.
         self._targets = self._measure_targets("content", content) | self._measure_targets("style", style)
         self._function = self._compile()
@@ -102,13 +109,26 @@ class Objective:
         """
         taps = self._taps()
         compiled = taps if set(names) <= set(taps) else tuple(names)
-        if compiled not in self._feature_functions:
-            symbol = self._layers["input"].input_var.type("image")
-            outputs = list(features(self._layers, compiled, symbol).values())
-            self._feature_functions[compiled] = theano.function([symbol], outputs, mode=self.convolution.mode)
-        values = self._feature_functions[compiled](np.asarray(image, dtype=self.dtype))
+        same_size = image.shape == self.shape
+        if (compiled, same_size) not in self._feature_functions:
+            layers = self._layers if same_size else self._build(any_size=True)
+            symbol = layers["input"].input_var.type("image")
+            outputs = list(features(layers, compiled, symbol).values())
+            function = theano.function([symbol], outputs, mode=self.convolution.mode)
+            self._feature_functions[compiled, same_size] = function
+        values = self._feature_functions[compiled, same_size](np.asarray(image, dtype=self.dtype))
         found = dict(zip(compiled, map(np.asarray, values), strict=True))
         return {name: found[name] for name in names}
+
+    def each_feature(self, image: np.ndarray, names: tuple[str, ...]) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield the names and the activations of :meth:`features`; a long image's one after the other."""
+        yield from self.features(image, names).items()
+
+    def _build(self, any_size: bool = False) -> dict[str, Any]:
+        height, width = (None, None) if any_size else self.shape[2:]
+        return build_vgg19(
+            height, width, self._parameters, pooling=self.settings.pooling, float_type=self.settings.float_type
+        )
 
     def _shape_of(self, layer: str) -> Any:
         return self._layers[layer].output_shape
@@ -127,16 +147,18 @@ class Objective:
     def _target(self, term: Term, activation: np.ndarray) -> np.ndarray:
         if term.loss == "content":
             return activation
+        theirs: Any = activation.shape
+        ours = self._shape_of(term.layer)
         if term.loss == "style":
-            matrix: np.ndarray = gram_matrix(activation, self._shape_of(term.layer))
-            return matrix
+            return fit_gram(gram_matrix(activation, theirs), theirs, ours)
         symbol = T.TensorType(self.dtype.name, (False,) * 4)()
         spectra = autocorrelation_spectra(
-            symbol, self._shape_of(term.layer), term.axis, mean=self.settings.ac_mean, on_cpu=self._on_cpu
-        )
+            symbol, theirs, term.axis, mean=self.settings.ac_mean, on_cpu=self._on_cpu
+        )  # fmt: skip
         # Nothing to compile for the CPU's own Op; a device's have no Python form.
         mode = "FAST_COMPILE" if self._on_cpu else None
-        return np.asarray(theano.function([symbol], spectra, mode=mode)(activation))
+        measured = np.asarray(theano.function([symbol], spectra, mode=mode)(activation))
+        return fit_spectra(measured, theirs, ours, term.axis)
 
     def _loss(self, term: Term, image: Any, activation: Any) -> Any:
         """Return the unweighted loss of a symbolic image, whose activation at the term's layer is given."""
@@ -155,24 +177,24 @@ class Objective:
             mean=self.settings.ac_mean, normaliser=normaliser, on_cpu=self._on_cpu,
         )  # fmt: skip
 
-    def _compile(self) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, Any]]:
+    def _compile(self) -> Evaluate:
         image = self._layers["input"].input_var.type("image")
-        activations = {"input": image} | features(self._layers, self._taps(), image)
-        parts = [self._loss(term, image, activations[term.layer]) for term in self.terms]
+        return self._compiled(image, self.terms, features(self._layers, self._taps(), image))
+
+    def _compiled(self, image: Any, terms: list[Term], activations: dict[str, Any]) -> Evaluate:
+        """Compile some terms: their unweighted and weighted parts, and the gradient of the parts' sum."""
+        activations = {"input": image} | activations
+        parts = [self._loss(term, image, activations[term.layer]) for term in terms]
         weighted = [
             T.cast(T.constant(np.asarray(term.weight, dtype=part.dtype)) * part, "float64")
-            for term, part in zip(self.terms, parts, strict=True)
+            for term, part in zip(terms, parts, strict=True)
         ]
-        wanted = [part for term, part in zip(self.terms, weighted, strict=True) if term.weight]
-        if not wanted:
-            raise InputError("Every loss weight is 0, so there is nothing to minimise; give one of them a value.")
-        total = wanted[0]
-        for part in wanted[1:]:
-            total = total + part
+        wanted = [part for term, part in zip(terms, weighted, strict=True) if term.weight]
+        total = sum(wanted[1:], wanted[0]) if wanted else None
         unweighted = _vector([T.cast(part, "float64") for part in parts])
-        function: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, Any]] = theano.function(
+        function: Evaluate = theano.function(
             [image],
-            [unweighted, _vector(weighted), T.grad(total, image)],
+            [unweighted, _vector(weighted), T.zeros_like(image) if total is None else T.grad(total, image)],
             mode=self.convolution.mode,
         )
         return function

@@ -28,8 +28,9 @@ from audiostyle.network.blas import bundled_blas, links
 from audiostyle.network.compat.c_names import compiler_flags
 from audiostyle.network.compat.lasagne_names import put_back_lasagne_names
 from audiostyle.network.compat.numpy_names import put_back_numpy_names
+from audiostyle.network.compile_ahead import compile_side_by_side
 from audiostyle.network.gpu.device import check_device, resolve_device
-from audiostyle.network.theano_cache import LockReporter, drop_damaged_modules, leave_quietly, require_room
+from audiostyle.network.theano_cache import LockReporter, drop_damaged_modules, is_cold, leave_quietly, require_room
 
 __all__ = ["Backend", "check_compiler", "compile_folder", "start_theano", "thread_count", "user_flag"]
 
@@ -96,6 +97,8 @@ def start_theano(device: str = "cpu", threads: int = 0) -> Backend:
         with _environment("THEANO_FLAGS", _flags(device)):
             _import_theano(device)
         leave_quietly()
+        if device == "cpu" and is_cold(sys.modules["theano"].config.compiledir):
+            compile_side_by_side(thread_count(threads))
     put_back_lasagne_names()
     import theano
 

@@ -12,8 +12,9 @@ with warnings.catch_warnings():
     import lasagne
 
 from audiostyle.errors import InputError
+from audiostyle.weights.layers import CONV_LAYERS
 
-__all__ = ["INPUT", "SamePaddedConv2DLayer", "build_vgg19", "features"]
+__all__ = ["INPUT", "SamePaddedConv2DLayer", "build_vgg19", "check_size", "features", "shared_parameters"]
 
 INPUT = "input"
 _CHANNELS = (64, 128, 256, 512, 512)
@@ -45,18 +46,44 @@ class SamePaddedConv2DLayer(lasagne.layers.Conv2DLayer):
         return self.nonlinearity(convolved + self.b.dimshuffle("x", 0, "x", "x"))
 
 
-def build_vgg19(
-    height: int, width: int, parameters: list[np.ndarray], *, pooling: str = "average", float_type: str = "float32"
-) -> dict[str, Any]:
-    """Build the network up to pool5 and set its parameters.
+def shared_parameters(parameters: list[np.ndarray], float_type: str = "float32") -> list[Any]:
+    """Return the parameters as Theano's shared variables, for any number of networks.
 
     Parameters
     ----------
-    height, width : int
-        Size of the image in pixels.
     parameters : list of 32 np.ndarray
         Filters ``(out_channels, in_channels, 3, 3)`` and biases ``(out_channels,)`` in turn, conv1_1
         to conv5_4, for blue, green, red input of 0 to 255 minus the mean.
+    float_type : {'float32', 'float64'}
+    """
+    names = [f"{layer.name}.{kind}" for layer in CONV_LAYERS for kind in ("W", "b")]
+    return [
+        theano.shared(np.ascontiguousarray(array, dtype=float_type), name=name)
+        for name, array in zip(names, parameters, strict=True)
+    ]
+
+
+def check_size(height: int, width: int) -> None:
+    """Raise InputError if four poolings leave nothing of an image for the last convolutions."""
+    if min(height, width) < _SMALLEST:
+        raise InputError(
+            f"The network's image has {height} x {width} pixels, but VGG-19 needs {_SMALLEST} each way; use a longer "
+            "--duration."
+        )
+
+
+def build_vgg19(
+    height: int | None, width: int | None, parameters: list[Any], *, pooling: str = "average",
+    float_type: str = "float32",
+) -> dict[str, Any]:  # fmt: skip
+    """Build the network up to pool5 on given parameters.
+
+    Parameters
+    ----------
+    height, width : int or None
+        Size of the image in pixels; None for any.
+    parameters : list of 32 shared variables
+        As :func:`shared_parameters` returns them.
     pooling : {'average', 'max'}
         D4: the authors took the average; VGG itself was trained with the maximum.
     float_type : {'float32', 'float64'}
@@ -66,28 +93,15 @@ def build_vgg19(
     dict of str to lasagne.layers.Layer
         Layers by name: ``input``, ``conv1_1`` ... ``pool5``.  Pooling drops odd edges, so 854 columns
         become 427, 213, 106, 53 and 26.
-
-    Raises
-    ------
-    InputError
-        If four poolings leave nothing of the image for the last convolutions.
     """
-    if min(height, width) < _SMALLEST:
-        raise InputError(
-            f"The network's image has {height} x {width} pixels, but VGG-19 needs {_SMALLEST} each way; use a longer "
-            "--duration."
-        )
     mode = {"average": "average_exc_pad", "max": "max"}[pooling]
-    arrays = iter(parameters)
+    variables = iter(parameters)
     layer = lasagne.layers.InputLayer((1, 3, height, width), input_var=T.TensorType(float_type, (False,) * 4)("image"))
     layers = {INPUT: layer}
     for block, (channels, convolutions) in enumerate(zip(_CHANNELS, _CONVOLUTIONS, strict=True), start=1):
         for index in range(1, convolutions + 1):
             name = f"conv{block}_{index}"
-            filters, biases = (
-                theano.shared(np.ascontiguousarray(next(arrays), dtype=float_type), name=f"{name}.{kind}")
-                for kind in ("W", "b")
-            )
+            filters, biases = next(variables), next(variables)
             layer = layers[name] = SamePaddedConv2DLayer(layer, channels, W=filters, b=biases, name=name)
         layer = layers[f"pool{block}"] = lasagne.layers.Pool2DLayer(layer, 2, mode=mode, name=f"pool{block}")
     return layers

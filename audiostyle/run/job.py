@@ -5,6 +5,7 @@ Everything a user can get wrong is checked before the network is built.  What ha
 :class:`~audiostyle.run.request.Interruption`: a command line, a batch and a test each have their own.
 """
 
+import dataclasses
 import os
 from collections.abc import Callable
 from typing import Any
@@ -17,13 +18,14 @@ from audiostyle.errors import InputError, RunError
 from audiostyle.files import shown
 from audiostyle.network.gpu.device import check_device, resolve_device
 from audiostyle.network.terms import loss_terms
+from audiostyle.network.tiles import check_tiling, needs_tiles
 from audiostyle.optimise import start_image, state_size
 from audiostyle.pipeline import Analysis, analyse
 from audiostyle.run.archive import ARCHIVE_NAME, Archive, largest_size
 from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.descent import Descent
 from audiostyle.run.description import describe_run
-from audiostyle.run.estimate import estimate_memory
+from audiostyle.run.estimate import columns_that_fit, estimate_memory, free_memory
 from audiostyle.run.figure import caption_of
 from audiostyle.run.folder import RunFolder
 from audiostyle.run.index_page import write_index
@@ -38,6 +40,8 @@ __all__ = ["run_transfer"]
 
 # What a run's folder needs beside the archive, pictures, sound, tables; and the largest of the pictures.
 _RESULTS_SIZE, _PICTURE_SIZE = 20 * 2**20, 2 * 2**20
+# Of a second of sound: two channels of four bytes at 96 kHz.
+_SOUND_BYTES = 8 * 96000
 
 
 def run_transfer(
@@ -79,19 +83,22 @@ def run_transfer(
         )
     if not loss_terms(settings):
         raise InputError("Every loss weight is 0, so there is nothing to minimise; give one of them a value.")
+    if settings.tile_columns:
+        check_tiling(settings)
     device = resolve_device(settings.device)
     check_device(device)
     with watch.stage("clips"):
         content = analyse(request.content, settings, settings.offset_content)
-        style = analyse(request.style, settings, settings.offset_style)
+        style = analyse(request.style, settings.of_style, settings.offset_style)
     check_clip(request.content, settings)
+    settings = _with_tiles(request, content)
     earlier = _earlier_image(request, content)
     with RunFolder(request.folder, overwrite=request.overwrite, resume=request.resume) as folder:
         with watch.stage("weights"):
             weights = (load or load_weights)(request.weights, settings.threads)
         for note in weights.notes:
             reporter.warning(note)
-        reporter.plan(_plan(request, content, weights, device))
+        reporter.plan(_plan(request, settings, content, weights, device))
         with watch.stage("start"):
             from audiostyle.network.start import start_theano
 
@@ -101,7 +108,7 @@ def run_transfer(
 
             convolution = choose_convolution(settings)
             description = describe_run(request, weights, backend, convolution.name)
-            description["machine"]["kernels"] = convolution.description
+            description["machine"] |= {"kernels": convolution.description, "tile_columns": settings.tile_columns}
             height, width = content.tensor.shape[2:]
             start = start_image(height, width, settings, content.tensor, earlier)
             # Before the network is built, which takes long.
@@ -199,10 +206,20 @@ def _open_archive(
 
 def _require_space(folder: RunFolder, start: np.ndarray, settings: Settings) -> None:
     """Find out before the long part that the disk is too small for it."""
+    size = _archive_size(start, settings)
+    folder.require_space(_disk_space(start, settings), max(size, _PICTURE_SIZE))
+
+
+def _archive_size(image: np.ndarray, settings: Settings) -> int:
     terms = len(loss_terms(settings))
-    size = largest_size(start, settings.rounds, settings.max_evaluations, terms, state_size(start, settings))
+    return largest_size(image, settings.rounds, settings.max_evaluations, terms, state_size(image, settings))
+
+
+def _disk_space(image: np.ndarray, settings: Settings) -> int:
+    """Return the bytes that a run of such an image needs on the disk, at most."""
+    image = image.astype(settings.float_type, copy=False)
     # Twice, for at the end the rounds are copied out of their own files into the archive.
-    folder.require_space(2 * size + _RESULTS_SIZE, max(size, _PICTURE_SIZE))
+    return 2 * _archive_size(image, settings) + _RESULTS_SIZE + round(settings.duration * _SOUND_BYTES)
 
 
 def _facts(descent: Descent, weights: Weights, settings: Settings) -> dict[str, str]:
@@ -210,7 +227,7 @@ def _facts(descent: Descent, weights: Weights, settings: Settings) -> dict[str, 
     losses = [f"{one.total:.6g}" for one in (*descent.evaluations[:1], *descent.evaluations[-1:])]
     return {
         "preset": preset_of(settings) or "none; run.json has the settings",
-        "image": f"{settings.representation}, {settings.duration:g} s of each clip",
+        "image": f"{settings.representation}, {_lengths(settings)}",
         "losses": ", ".join(term.name for term in loss_terms(settings)),
         "descent": f"{len(descent.rounds)} of {settings.rounds} rounds, {len(descent.evaluations)} evaluations, seed "
         f"{settings.seed}",
@@ -219,22 +236,44 @@ def _facts(descent: Descent, weights: Weights, settings: Settings) -> dict[str, 
     }
 
 
-def _plan(request: Request, content: Analysis, weights: Weights, device: str) -> list[str]:
+def _with_tiles(request: Request, content: Analysis) -> Settings:
+    """Return the settings with the tiles that the memory asks for, or that the run had which is resumed."""
     settings = request.settings
+    if request.resume and not settings.tile_columns:
+        machine = Archive.read(os.path.join(request.folder, ARCHIVE_NAME)).description["machine"]
+        columns = machine.get("tile_columns", 0)
+    else:
+        height, width = content.tensor.shape[2:]
+        columns = columns_that_fit((height, width), settings, free_memory())
+    return dataclasses.replace(settings, tile_columns=columns)
+
+
+def _lengths(settings: Settings) -> str:
+    of_style = settings.of_style.duration
+    if of_style == settings.duration:
+        return f"{settings.duration:g} s of each clip"
+    return f"{settings.duration:g} s of the content, {of_style:g} s of the style"
+
+
+def _plan(request: Request, settings: Settings, content: Analysis, weights: Weights, device: str) -> list[str]:
     height, width = content.tensor.shape[2:]
     losses = ["content", "style", *(["total variation"] if settings.tv_weight else [])]
     autocorrelations = ("row", settings.rowac, settings.row_target), ("column", settings.colac, settings.column_target)
     losses += [f"{axis} AC of the {target}" for axis, wanted, target in autocorrelations if wanted and target != "none"]
     memory = estimate_memory((height, width), settings) / 2**30
+    tiles = ""
+    if needs_tiles(content.tensor.shape[settings.time_axis], settings):
+        why = "" if request.settings.tile_columns else ", since the whole would need more than is free"
+        tiles = f"; the network sees {settings.tile_columns} columns at a time{why}"
     return [
         f"content   {request.content}",
         f"style     {request.style}",
-        f"image     {settings.representation}, {height} x {width} pixels, {settings.duration:g} s of each clip",
+        f"image     {settings.representation}, {height} x {width} pixels, {_lengths(settings)}",
         f"weights   {weights.form}, {'normalised' if weights.normalised else 'NOT normalised'}, "
         f"SHA-256 {weights.sha256[:12]}...",
         f"losses    {', '.join(losses)}",
         f"descent   {settings.rounds} round{'s' * (settings.rounds != 1)} of L-BFGS, {settings.max_evaluations} "
         f"evaluations and a line search each, seed {settings.seed}",
-        f"device    {device}, about {memory:.1f} GiB of memory",
-        f"results   {request.folder}",
+        f"device    {device}, about {memory:.1f} GiB of memory{tiles}",
+        f"results   {request.folder}, at most {_disk_space(content.tensor, settings) / 2**30:.1f} GiB",
     ]

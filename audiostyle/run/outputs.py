@@ -117,7 +117,7 @@ def _draw_curves(
         for direction in DIRECTIONS
     }
     for tensor in (*(clip.tensor for clip in clips), image):
-        for layer, activation in objective.features(tensor, STYLE_LAYERS).items():
+        for layer, activation in objective.each_feature(tensor, STYLE_LAYERS):
             for direction in DIRECTIONS:
                 curve = autocorrelation_curve(activation, direction, settings)
                 curves[direction].setdefault(layer, []).append(curve)

@@ -21,6 +21,8 @@ Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
 # The authors' colours (viz.py), in shades of different lightness: whoever cannot tell red from green
 # still sees a light thin line and a dark thick one.
 _CURVES = (("Content", "#f0524f", 1.1), ("Style", "#2456c8", 1.1), ("Result", "#0a6b1d", 1.7))
+# Columns of a panel, which has a thousand pixels, that are drawn one by one: those of 47 s of a spectrogram.
+_WIDEST = 8192
 _PITCHES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 
 
@@ -56,13 +58,12 @@ def draw_representation(
     """
     kind = name.removesuffix(".png")
     # In float32: matplotlib makes several copies of a whole spectrogram, and these were a run's peak of memory.
-    panels = [np.asarray(panel, dtype=np.float32) for panel in (content, style, result)]
-    if kind == "spectrogram":
-        panels = [panel.T for panel in panels]
+    turned = [panel.T if kind == "spectrogram" else panel for panel in (content, style, result)]
+    panels = [_narrowed(panel) for panel in turned]
     limits = [bound for panel in panels for bound in _limits(panel, kind)]
     with drawing(12.0, 9.0) as figure:
         axes = figure.subplots(3, 1, sharex=True, sharey=True)
-        for ax, panel, title in zip(axes, panels, _titles(kind), strict=True):
+        for ax, panel, whole, title in zip(axes, panels, turned, _titles(kind), strict=True):
             image = ax.imshow(
                 panel,
                 cmap="afmhot",
@@ -70,7 +71,7 @@ def draw_representation(
                 aspect="auto",
                 vmin=min(limits),
                 vmax=max(limits),
-                extent=_extent(panel, kind, settings),
+                extent=_extent(whole, kind, settings),
             )
             ax.set_title(title, loc="left")
             _label_rows(ax, len(panel), kind, settings)
@@ -142,6 +143,17 @@ def mel_centres(settings: Settings) -> np.ndarray:
     low, high = 2595 * np.log10(1 + np.array([settings.mel_fmin, settings.mel_fmax]) / 700)
     centres = 700 * (10 ** (np.linspace(low, high, settings.n_mels + 2)[1:-1] / 2595) - 1)
     return centres * settings.sample_rate / settings.mel_sample_rate
+
+
+def _narrowed(panel: np.ndarray) -> np.ndarray:
+    """Return a panel in float32; of a long clip with the means of so many columns at a time as a pixel hardly shows."""
+    together = -(-panel.shape[1] // _WIDEST)
+    if together == 1:
+        return np.asarray(panel, dtype=np.float32)
+    starts = np.arange(0, panel.shape[1], together)
+    counts = np.diff(starts, append=panel.shape[1])
+    means: np.ndarray = np.add.reduceat(panel, starts, axis=1, dtype=np.float32) / counts.astype(np.float32)
+    return means
 
 
 def _titles(kind: str) -> tuple[str, str, str]:

@@ -126,7 +126,7 @@ def render(
     image = archived.rounds[number - 1].image if number else archived.start_image
     tell("Analysing the clips")
     analysis = analyse(content, settings, settings.offset_content)
-    its_style = analyse(style, settings, settings.offset_style)
+    its_style = analyse(style, settings.of_style, settings.offset_style)
     tell(f"Making {settings.duration:g} s of sound by {settings.inversion_iterations} estimates of its phase")
     samples = synthesise(np.asarray(image), analysis, its_style, settings).samples
     with replacing(target, "The sound") as part:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["changed_circumstances", "check_same", "resumed_description"]
 
 # What "auto" and "all cores" became decides about the bits, not the words the user gave.
-_RESOLVED = ("device", "convolution", "threads")
+_RESOLVED = ("device", "convolution", "threads", "tile_columns")
+_RELEASED = {field.name: field.default for field in dataclasses.fields(Settings)}
 
 
 def check_same(archived: "ArchivedRun", description: dict[str, Any]) -> None:
@@ -51,7 +52,7 @@ def check_same(archived: "ArchivedRun", description: dict[str, Any]) -> None:
     was, now = _entry(old, "settings"), _entry(new, "settings")
     if was:
         # A setting that came later was at its default before: that is what a default is.
-        came_later = {name: value for name, value in _plain(dataclasses.asdict(Settings())).items() if name in now}
+        came_later = {name: value for name, value in _plain(_RELEASED).items() if name in now}
         was = came_later | was
     for name in sorted({*was, *now} - {"iterations", *_RESOLVED}):
         if was.get(name) != now.get(name):
@@ -117,7 +118,8 @@ def _entry(description: dict[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def _resolved(description: dict[str, Any], name: str) -> Any:
-    return _entry(description, "machine").get(name, _entry(description, "settings").get(name))
+    setting = _entry(description, "settings").get(name, _RELEASED[name])
+    return _entry(description, "machine").get(name, setting)
 
 
 def _asked(settings: dict[str, Any]) -> int:

@@ -10,7 +10,7 @@ from audiostyle.settings.nearest import did_you_mean
 __all__ = ["as_text", "check_setting", "parse_setting", "setting"]
 
 # Settings that may be given as minutes and seconds, or hours, minutes and seconds.
-_TIMES = ("duration", "offset_content", "offset_style")
+_TIMES = ("duration", "duration_style", "offset_content", "offset_style")
 _CLOCK = re.compile(r"(?:(\d{1,9}):)?(\d{1,9}):([0-5]?\d(?:\.\d*)?)", re.ASCII)
 # Of a weight; a whole number may be larger than any float.
 _LARGEST = 1e300

@@ -2,7 +2,7 @@
 
 One frozen dataclass holds them all: a run is described completely by its two clips, its weights and
 its :class:`Settings`, and every run records the three.  A field's metadata says what it means, which
-row of the differences table (D1..D12, T1..T24, see ``docs/differences.md``) it belongs to, and which
+row of the differences table (D1..D12, T1..T25, see ``docs/differences.md``) it belongs to, and which
 values it may take.  The defaults are what the authors' code does (``released``); whatever differs is
 named.
 """
@@ -13,6 +13,7 @@ from typing import Any
 from audiostyle.errors import InputError
 from audiostyle.settings.fields import check_setting, parse_setting, setting
 from audiostyle.settings.nearest import did_you_mean
+from audiostyle.settings.together import check_together
 
 __all__ = ["STYLE_LAYERS", "Settings"]
 
@@ -33,6 +34,10 @@ class Settings:
     # audio -> samples
     sample_rate: int = setting(22050, "samples per second of everything", low=8000, high=96000)
     duration: float = setting(10.0, "seconds taken from each clip, or mm:ss", low=0.2, high=3600.0)
+    duration_style: float = setting(
+        0.0, "seconds taken from the style clip, or mm:ss; 0: as many as from the content", rows="T25", low=0.0,
+        high=3600.0,
+    )  # fmt: skip
     offset_content: float = setting(0.0, "seconds skipped in the content clip, or mm:ss", low=0.0, high=1e6)
     offset_style: float = setting(0.0, "seconds skipped in the style clip, or mm:ss", low=0.0, high=1e6)
     bandpass_low: float = setting(125.0, "band-pass lower edge in Hz", low=1.0, high=40000.0)
@@ -135,6 +140,14 @@ class Settings:
         choices=("auto", "onednn", "corrmm"),
     )
     threads: int = setting(0, "CPU threads; 0 means all cores", low=0, high=1024)
+
+    tile_columns: int = setting(
+        0,
+        "columns of time that the network sees at once, besides margins: memory does not grow with the clip, and "
+        "sums in another order change last bits; 0: all, unless there is too little memory",
+        low=0,
+        high=10**7,
+    )
 
     # losses
     content_weight: float = setting(1e-3, "weight of the content loss (alpha)", low=0.0, high=1e30)
@@ -270,35 +283,23 @@ class Settings:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             check_setting(field, getattr(self, field.name))
-        nyquist = self.sample_rate / 2
-        if not self.bandpass_low < self.bandpass_high < nyquist:
-            raise InputError(
-                f"The band-pass edges are {self.bandpass_low:g} and {self.bandpass_high:g} Hz, but the lower must be "
-                f"below the higher and both below half the sample rate, {nyquist:g} Hz; change bandpass_low or "
-                "bandpass_high."
-            )
-        if not self.mel_fmin < self.mel_fmax <= self.mel_sample_rate / 2:
-            raise InputError(
-                f"The mel filters' edges are {self.mel_fmin:g} and {self.mel_fmax:g} Hz, but the lower must be below "
-                f"the higher and both at most half of mel_sample_rate, {self.mel_sample_rate / 2:g} Hz; change "
-                "mel_fmin, mel_fmax or mel_sample_rate."
-            )
-        if self.n_fft % 4 or self.hop_length * 2 > self.n_fft:
-            raise InputError(
-                f"n_fft is {self.n_fft} and hop_length {self.hop_length}, but n_fft must be a multiple of 4 and at "
-                "least twice hop_length."
-            )
-        if self.ac_layer_weights and len(self.ac_layer_weights) != len(self.ac_layers):
-            raise InputError(
-                f"ac_layer_weights has {len(self.ac_layer_weights)} values for the {len(self.ac_layers)} layers of "
-                "ac_layers; give one for each layer, or none."
-            )
+        check_together(self)
 
     @property
     def rounds(self) -> int:
         """Number of L-BFGS rounds that are run (D5: ``range(iterations - 1)``)."""
         asked = self.iterations or (25 if self.representation == "spectrogram" else 40)
         return asked - 1 if self.round_count == "one_less" else asked
+
+    @property
+    def time_axis(self) -> int:
+        """Axis of the network's image ``(1, 3, height, width)`` that is time (D7)."""
+        return 2 if self.representation == "spectrogram" and self.spec_orientation == "time_rows" else 3
+
+    @property
+    def of_style(self) -> "Settings":
+        """These settings for the style clip: its own duration."""
+        return dataclasses.replace(self, duration=self.duration_style or self.duration, duration_style=0.0)
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "Settings":

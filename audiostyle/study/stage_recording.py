@@ -94,7 +94,7 @@ def write_stages(
     progress("Reading the clips")
     clips = {
         "content": analyse(content, settings, settings.offset_content),
-        "style": analyse(style, settings, settings.offset_style),
+        "style": analyse(style, settings.of_style, settings.offset_style),
     }
     attributes: dict[str, Any] = {
         "settings": dataclasses.asdict(settings),

@@ -3,7 +3,7 @@
 import pytest
 
 from audiostyle.audio.representation import image_shape
-from audiostyle.run.estimate import estimate_memory
+from audiostyle.run.estimate import columns_that_fit, estimate_memory, free_memory
 from audiostyle.settings import Settings
 
 MEASURED = {  # GiB
@@ -27,3 +27,24 @@ def test_float64_takes_more():
     settings = {"representation": "spectrogram"}
     one, other = (Settings(**settings, float_type=name) for name in ("float32", "float64"))
     assert estimate_memory((856, 512), other) > 1.3 * estimate_memory((856, 512), one)
+
+
+SONG = (96, 20662)
+
+
+def test_tiles_are_as_large_as_the_memory_allows():
+    settings = Settings(duration=240.0)
+    assert columns_that_fit(SONG, settings, 64 * 2**30) == 0
+    chosen = [columns_that_fit(SONG, settings, gibibytes * 2**30) for gibibytes in (3.5, 3.2, 2.9, 0.5)]
+    assert chosen == sorted(chosen, reverse=True)
+    assert chosen[0] > chosen[-1] == 256
+    assert columns_that_fit(SONG, Settings(duration=240.0, tile_columns=700), 2**30) == 700
+
+
+def test_no_tiles_where_they_do_not_help():
+    assert columns_that_fit((96, 200), Settings(), 2**20) == 0
+    assert columns_that_fit(SONG, Settings(rowac=True, ac_layers=("conv1_1",)), 2**30) == 0
+
+
+def test_free_memory_is_known_here():
+    assert 2**20 < free_memory() < 2**50

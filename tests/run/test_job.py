@@ -1,7 +1,7 @@
 """A whole transfer whose network is a bowl: where it starts, and what is measured of its result."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -41,6 +41,9 @@ class Bowl:
     def features(self, image: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         return dict.fromkeys(STYLE_LAYERS, image[:, :, ::4, ::4])
 
+    def each_feature(self, image: np.ndarray, names: tuple[str, ...]) -> Iterable[tuple[str, np.ndarray]]:
+        return self.features(image, names).items()
+
 
 @pytest.fixture
 def transferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Path, list[str]]]:
@@ -49,12 +52,15 @@ def transferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
     monkeypatch.setattr(job, "load_weights", lambda *_: weights)
     content, style = map(str, write_clips(tmp_path / "clips", 1.5))
 
-    def run(name: str, bright: bool = False, start_from: str = "", **changes: Any) -> tuple[Path, list[str]]:
+    def run(
+        name: str, bright: bool = False, start_from: str = "", resume: bool = False, **changes: Any
+    ) -> tuple[Path, list[str]]:
         heard: list[str] = []
         reporter = Reporter()
         reporter.warning = heard.append  # type: ignore[method-assign]
+        reporter.plan = heard.extend  # type: ignore[method-assign]
         folder, settings = tmp_path / name, Settings(**{**SETTINGS, **changes})
-        request = Request(content, style, "random", str(folder), settings, start_from=start_from)
+        request = Request(content, style, "random", str(folder), settings, resume=resume, start_from=start_from)
         run_transfer(request, reporter, Interruption(), build=lambda content, *_: Bowl(content, bright))
         return folder, heard
 
@@ -65,7 +71,7 @@ def transferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 def test_a_buzz_is_said_and_recorded(bright: bool, transferred: Callable) -> None:
     folder, heard = transferred("out", bright)
     recorded = json.loads((folder / "run.json").read_text())
-    about_buzz = [text for text in heard if "buzz" in text]
+    about_buzz = [text for text in heard if "the result buzz" in text]
     if bright:
         assert recorded["stuck_row_index_db"] > 3
         assert recorded["stuck_rows_hertz"]
@@ -97,3 +103,32 @@ def test_a_run_starts_where_another_one_ended(transferred: Callable) -> None:
         transferred("shorter", start_from=str(first), duration=1.0)
     with pytest.raises(InputError, match="nowhere"):
         transferred("out", start_from="nowhere")
+
+
+SHALLOW = {"style_layers": ("conv1_1",), "content_layer": "conv1_2"}
+
+
+def test_tiles_are_chosen_by_the_memory_once(transferred: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "columns_that_fit", lambda shape, settings, free: 64)
+    folder, heard = transferred("out", **SHALLOW)
+    assert any("64 columns at a time, since the whole would need more than is free" in line for line in heard)
+    recorded = json.loads((folder / "run.json").read_text())
+    assert recorded["machine"]["tile_columns"] == 64
+    assert recorded["settings"]["tile_columns"] == 0
+    # With more memory now, the run goes on as it began.
+    monkeypatch.setattr(job, "columns_that_fit", lambda shape, settings, free: 0)
+    _, heard = transferred("out", resume=True, iterations=3, **SHALLOW)
+    assert any("64 columns at a time" in line for line in heard)
+    with pytest.raises(InputError, match="tile_columns 64"):
+        transferred("out", resume=True, iterations=3, tile_columns=32, **SHALLOW)
+
+
+def test_a_style_of_its_own_length(transferred: Callable) -> None:
+    _, heard = transferred("out", duration_style=1.0)
+    assert any(line.endswith("1.5 s of the content, 1 s of the style") for line in heard)
+
+
+def test_what_tiles_cannot_do_is_refused_at_once(transferred: Callable, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="whole rows"):
+        transferred("out", tile_columns=64, rowac=True, ac_layers=("conv1_1",))
+    assert not (tmp_path / "out").exists()

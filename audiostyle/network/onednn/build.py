@@ -12,7 +12,9 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -132,10 +134,14 @@ def _compile(flags: list[str], headers: Path, onednn: Path, version: str) -> Pat
         return target
     beside = target.with_name(f"{target.name}.{os.getpid()}")
     try:
-        command = ["g++", *flags, f"-I{headers}", *map(str, sources), str(onednn), "-o", str(beside)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Unavailable(f"g++ failed: {(done.stderr.strip() or 'no message').splitlines()[0]}")
+        with tempfile.TemporaryDirectory() as objects, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            made = [os.path.join(objects, f"{source.stem}.o") for source in sources]
+            commands = [
+                ["g++", *flags, f"-I{headers}", "-c", str(source), "-o", each]
+                for source, each in zip(sources, made, strict=True)
+            ]
+            list(pool.map(_run, commands))
+            _run(["g++", *flags, *made, str(onednn), "-o", str(beside)])
         _seal(beside)
         os.replace(beside, target)
     except OSError as error:
@@ -143,6 +149,12 @@ def _compile(flags: list[str], headers: Path, onednn: Path, version: str) -> Pat
     finally:
         beside.unlink(missing_ok=True)
     return target
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Unavailable(f"g++ failed: {(done.stderr.strip() or 'no message').splitlines()[0]}")
 
 
 def _seal(library: Path) -> None:

@@ -22,6 +22,7 @@ from theano.tensor.elemwise import DimShuffle, Elemwise
 from theano.tensor.nnet.abstract_conv import AbstractConv2d, AbstractConv2d_gradInputs
 from theano.tensor.signal.pool import AveragePoolGrad, MaxPoolGrad
 from theano.tensor.signal.pool import Pool as TheanoPool
+from theano.tensor.subtensor import Subtensor
 
 from audiostyle.network.autocorrelation import SpectralDistance
 from audiostyle.network.onednn.fusion import fuse_mask, fuse_pool_gradient, fuse_relu, fuse_sum, rectify
@@ -64,8 +65,8 @@ def layout_rewrite() -> Any:
             in2out(_relu, _relu_gradient),
             MergeOptimizer(),
             EquilibriumOptimizer(
-                [_cancel, _elementwise, _pool, _pool_gradient, _sum, _gram, _mix, _blocked_distance], max_use_ratio=20,
-                ignore_newtrees=False,
+                [_cancel, _elementwise, _pool, _pool_gradient, _sum, _crop, _gram, _mix, _blocked_distance],
+                max_use_ratio=20, ignore_newtrees=False,
             ),
             MergeOptimizer(),
             in2out(fuse_relu, fuse_pool_gradient, fuse_sum),
@@ -252,6 +253,18 @@ def _sum(node: Any) -> Any:
     if blocked is None or node.op.axis not in (None, (0, 1, 2, 3)):
         return False
     return [T.Sum(axis=None, dtype=node.op.dtype, acc_dtype=node.op.acc_dtype)(blocked)]
+
+
+@local_optimizer([Subtensor])
+def _crop(node: Any) -> Any:
+    """Some rows or columns of an activation, all channels of it."""
+    if not isinstance(node.op, Subtensor):
+        return False
+    blocked = _blocked(node.inputs[0])
+    kept = node.op.idx_list[:2]
+    if blocked is None or kept != (slice(None),) * 2 or not all(isinstance(i, slice) for i in node.op.idx_list):
+        return False
+    return [_like(FromBlocked()(Subtensor(node.op.idx_list)(blocked, *node.inputs[1:])), node)]
 
 
 @local_optimizer([T.Dot])

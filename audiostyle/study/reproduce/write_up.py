@@ -78,7 +78,7 @@ def write_reproduction(plan: Plan, names: Sequence[str], progress: Callable[[str
     runs = {name: Archive.read(os.path.join(one.folder, ARCHIVE_NAME)) for name, one in requests.items()}
     settings = {name: one.settings for name, one in requests.items()}
     content = analyse(plan.content, plan.settings, plan.settings.offset_content)
-    style = analyse(plan.style, plan.settings, plan.settings.offset_style)
+    style = analyse(plan.style, plan.settings.of_style, plan.settings.offset_style)
     with RunFolder(plan.folder) as folder:
         progress("Drawing the figures")
         results = {name: _result(plan, run, settings[name], (content, style)) for name, run in runs.items()}
@@ -114,9 +114,8 @@ def write_reproduction(plan: Plan, names: Sequence[str], progress: Callable[[str
 def _result(plan: Plan, run: ArchivedRun, settings: Settings, clips: tuple[Analysis, Analysis]) -> Result:
     """Turn a run's last image into values and spectrogram, as the run did before it made the sound."""
     if settings.representation != plan.settings.representation:
-        offsets = settings.offset_content, settings.offset_style
-        paths = plan.content, plan.style
-        content, style = (analyse(path, settings, offset) for path, offset in zip(paths, offsets, strict=True))
+        content = analyse(plan.content, settings, settings.offset_content)
+        style = analyse(plan.style, settings.of_style, settings.offset_style)
     else:
         content, style = clips
     return Result(settings, *read_back(run.last_image, content, style, settings))
