@@ -125,6 +125,9 @@ def _conduct(
                     conduct(folder, plan, entries, engine, journal, progress, **again)
             except BatchStopped as error:
                 stopped = error
+            except KeyboardInterrupt:
+                tell("audiostyle: Finished rounds are kept, and the same command goes on.", stream=sys.stderr)
+                raise
             except WriteFailed as error:
                 stopped = BatchStopped(f"{error} The batch was stopped; the same command goes on with it.")
             signal = interruption.signal

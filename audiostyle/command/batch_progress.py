@@ -1,6 +1,7 @@
 """What a batch shows: its plan, one line of progress over all evaluations, its state, and how it ended."""
 
 import collections
+import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from audiostyle.batch.plan import BatchPlan
 from audiostyle.batch.task import Outcome
 from audiostyle.command.progress import duration_text
 from audiostyle.command.terminal import Unheeded, counted, printable, tell
+from audiostyle.invocation import invocation
 
 __all__ = ["BatchProgress", "tell_plan", "tell_status", "tell_summary"]
 
@@ -85,8 +87,10 @@ def tell_summary(folder: Path, entries: Sequence[Entry]) -> None:
         f"{states['finished']} of {counted(len(entries), 'transfer')} finished, {states['failed']} failed, {left} left."
     )
     _tell_failures(entries)
-    if states["finished"]:
+    if (folder / "report.html").exists():
         tell(f"Open {folder / 'report.html'}; results.csv and labels.csv beside it have the numbers.")
+    elif states["finished"]:
+        tell(f"{invocation('batch')} {shlex.quote(str(folder))} --status writes the tables and the report.")
 
 
 def _counted_states(entries: Sequence[Entry]) -> collections.Counter[str]:
