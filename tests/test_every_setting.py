@@ -229,7 +229,7 @@ def test_float_type():
 
 
 def test_tile_columns():
-    content, style = np.zeros((2, 1, 3, 17, 60), np.float32)
+    content, style = np.zeros((2, 1, 3, 17, 100), np.float32)
     weights = load_weights("random")
     kinds = [make_objective(content, style, weights, Settings(**NETWORK, tile_columns=columns)) for columns in (0, 16)]
     assert [type(one).__name__ for one in kinds] == ["Objective", "TiledObjective"]
