@@ -8,8 +8,8 @@ from audiostyle.settings import Settings
 
 MEASURED = {  # GiB
     "mel, 3 s": ({"duration": 3.0}, 0.96),
-    "mel, 10 s": ({}, 1.31),
-    "mel, 30 s": ({"duration": 30.0}, 2.08),
+    "mel, 10 s": ({}, 1.13),
+    "mel, 30 s": ({"duration": 30.0}, 1.78),
     "mel, 120 s": ({"duration": 120.0}, 5.73),
     "spectrogram, 10 s": ({"representation": "spectrogram"}, 2.02),
     "whole spectrogram, 10 s": ({"representation": "spectrogram", "spec_zoom": 1}, 5.15),
