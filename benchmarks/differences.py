@@ -84,7 +84,7 @@ TRAPS = [
     ("T23", "the row autocorrelation is dominated by the rows' levels", "losses.py", "`ac_mean`"),
     ("T25", "content and style have one length, and the formulas one M; with another length of the style its sums over "
      "positions are taken as if its sound went on for as long as the image (network/fitting.py)", "losses.py:18",
-     "`duration_style`"),
+     "`duration_style` (`--duration-style`)"),
 ]  # fmt: skip
 NO_CHOICE = [
     ("T3", "mel is float32 before it is quantised, the spectrogram float64", "mfcc.py:298", "image.py, as released"),

@@ -26,6 +26,7 @@ __all__ = [
 # Option -> settings field, in the order that --help shows them.
 _VALUE_OPTIONS = {
     "--duration": "duration",
+    "--duration-style": "duration_style",
     "--offset-content": "offset_content",
     "--offset-style": "offset_style",
     "--representation": "representation",

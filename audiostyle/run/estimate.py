@@ -9,11 +9,12 @@ from audiostyle.settings import Settings
 
 __all__ = ["columns_that_fit", "estimate_memory", "free_memory"]
 
-# Measured (docs/performance.md).  Two stages can hold the most: the network, whose activations grow
-# with the image, and the making of the sound, whose frames grow with the clip.
+# Measured (docs/performance.md).  Two stages can hold the most: the network, whose activations grow with the
+# image, and the drawing of pictures, whose columns grow with the clip up to a length (run/plots.py).
 _NETWORK_BASE, _NETWORK_PER_PIXEL = 0.75 * 2**30, 2.65 * 2**10
-_DESCENT_PER_PIXEL = 0.95 * 2**10  # of these, what the descent itself and the clips hold
-_SOUND_BASE, _SOUND_PER_SECOND = 0.87 * 2**30, 0.0405 * 2**30
+_DESCENT_PER_PIXEL = 0.85 * 2**10  # of these, what the descent itself and the clips hold
+_PICTURES_BASE, _PICTURES_PER_SECOND = 0.80 * 2**30, 0.033 * 2**30
+_DRAWN_SECONDS, _PER_FURTHER_SECOND = 47, 0.0045 * 2**30
 # Columns of time that are tried, and the pixels a tile's margins add on either side.
 _COLUMNS, _MARGIN = (2048, 1024, 512, 256), 160
 
@@ -28,7 +29,10 @@ def estimate_memory(shape: tuple[int, int], settings: Settings) -> int:
     settings : Settings
         ``float_type``, ``duration``, ``tile_columns``.
     """
-    return round(max(_of_network(shape, settings), _SOUND_BASE + settings.duration * _SOUND_PER_SECOND))
+    drawn = min(settings.duration, _DRAWN_SECONDS)
+    further = settings.duration - drawn
+    pictures = _PICTURES_BASE + drawn * _PICTURES_PER_SECOND + further * _PER_FURTHER_SECOND
+    return round(max(_of_network(shape, settings), pictures))
 
 
 def columns_that_fit(shape: tuple[int, int], settings: Settings, free: float) -> int:

@@ -121,6 +121,8 @@ def _draw_curves(
             for direction in DIRECTIONS:
                 curve = autocorrelation_curve(activation, direction, settings)
                 curves[direction].setdefault(layer, []).append(curve)
+            # The next one is made before this name is taken again.
+            del activation
     for direction in DIRECTIONS:
         triples = {layer: (three[0], three[1], three[2]) for layer, three in curves[direction].items()}
         draw_autocorrelations(folder, f"{direction}_autocorrelation.png", triples, settings, direction, caption)

@@ -8,9 +8,10 @@ from audiostyle.settings import Settings
 
 MEASURED = {  # GiB
     "mel, 3 s": ({"duration": 3.0}, 0.96),
-    "mel, 10 s": ({}, 1.31),
-    "mel, 30 s": ({"duration": 30.0}, 2.08),
-    "mel, 120 s": ({"duration": 120.0}, 5.73),
+    "mel, 10 s": ({}, 1.13),
+    "mel, 30 s": ({"duration": 30.0}, 1.78),
+    "mel, 120 s": ({"duration": 120.0}, 3.1),
+    "mel, 240 s in tiles": ({"duration": 240.0, "tile_columns": 1024}, 3.24),
     "spectrogram, 10 s": ({"representation": "spectrogram"}, 2.02),
     "whole spectrogram, 10 s": ({"representation": "spectrogram", "spec_zoom": 1}, 5.15),
 }
