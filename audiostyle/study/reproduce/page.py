@@ -6,23 +6,18 @@ Sounds and pictures are in the page as base64, so that it can be mailed, publish
 import base64
 import html
 import io
-import math
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audiostyle.isolation import isolated
-from audiostyle.study.evaluate.directions import direction
 from audiostyle.study.evaluate.measured_files import Measurements, Row
+from audiostyle.study.html_parts import definitions, escaped, metric_table, number, player, table, whole_page
+from audiostyle.study.reproduce.document import PAPERS_ROUNDS, PAPERS_SECONDS, is_quick
 from audiostyle.study.reproduce.figures import CAPTIONS
 from audiostyle.study.reproduce.scale import SCALE
 
 __all__ = ["render_report"]
 
-_PAPERS_SECONDS = 10
-# Of 3b, 3c and 3d, and of 3a (D5).
-_PAPERS_ROUNDS = (39, 24)
-_STYLE = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
 _PICTURES = {
     "mel.png": "mel image: content, style, result",
     "mfcc.png": "MFCC image: content, style, result",
@@ -49,7 +44,11 @@ _SHORT = {
 
 
 def render_report(
-    document: Mapping[str, Any], evaluation: Measurements, files: Mapping[str, bytes], title: str = "Reproduction"
+    document: Mapping[str, Any],
+    evaluation: Measurements,
+    files: Mapping[str, bytes],
+    claims: Mapping[str, Any],
+    title: str = "Reproduction",
 ) -> str:
     """Return the page.
 
@@ -61,20 +60,23 @@ def render_report(
         The same numbers under their headings.
     files : mapping of str to bytes
         Sounds and pictures by their path in the reproduction's folder; what is missing is left out.
+    claims : mapping
+        From :func:`audiostyle.study.reproduce.claims.claims_document`.
     title : str
     """
     experiments = document["experiments"]
+    results = [row for row in evaluation.rows if row.role == "output"]
     body = [
-        f"<h1>{_text(title)}</h1>",
+        f"<h1>{escaped(title)}</h1>",
         _introduction(document),
         *_warning(document),
         "<h2>The clips, and what the inversion alone does to them</h2>",
         '<div class="grid">',
-        *(_player(name, label, files) for name, label in _HEARD.items() if name in files),
+        *(player(files[name], label) for name, label in _HEARD.items() if name in files),
         "</div>",
         "<h2>The four experiments</h2>",
         '<div class="grid">',
-        *(_player(f"{name}/output.wav", f"{name}: {one['title']}", files) for name, one in experiments.items()),
+        *(player(files[str(row.path)], f"{row.name}: {experiments[row.name]['title']}") for row in results),
         "</div>",
         _facts(experiments),
         '<div class="grid wide">',
@@ -84,29 +86,26 @@ def render_report(
             if f"{name}/losses.png" in files
         ),
         "</div>",
+        "<h2>The paper's sentences</h2>",
+        *_claims(claims),
         "<h2>The paper's figures</h2>",
         *(_picture(name, caption, files) for name, caption in CAPTIONS.items() if name in files),
         "<h2>Metrics</h2>",
         "<p>Each number is also given for the content, the style and the content after inversion alone: these are the "
-        "scale. Beside a name stands what is better, where that does not depend; docs/metrics.md in AudioStyle's "
-        "folder defines every one. A dash means that a number is not defined.</p>",
+        "scale. Beside a name stands which way is nearer, where that does not depend; the name leads to the "
+        "definition. A dash means that a number is not defined.</p>",
         *_tables(evaluation),
         "<h2>Each experiment in pictures</h2>",
     ]
     for name, one in experiments.items():
-        body.append(f"<h3>{name}: {_text(one['title'])}</h3>")
+        body.append(f"<h3>{name}: {escaped(one['title'])}</h3>")
         body += [
             _picture(f"{name}/{file}", f"{name}, {label}", files)
             for file, label in _PICTURES.items()
             if f"{name}/{file}" in files
         ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{_text(title)}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(body)
-        + "\n</main>\n</body>\n</html>\n"
-    )
+    body.append(definitions(list(evaluation.rows[0].metrics())))
+    return whole_page(title, body)
 
 
 def _introduction(document: Mapping[str, Any]) -> str:
@@ -114,10 +113,10 @@ def _introduction(document: Mapping[str, Any]) -> str:
     kind = "random" if weights["file_sha256"] is None else weights["form"]
     return (
         "<p>The experiments of <cite>Artistic Style Transfer for Music Data</cite> (Coleman, Penco, Porisky, 2017), "
-        f"made by AudioStyle {_text(document['audiostyle'])} from {analysis['duration']:g} s of "
-        f"<b>{_text(inputs['content']['name'])}</b> (content) and <b>{_text(inputs['style']['name'])}</b> (style) with "
-        f"{_text(kind)} VGG-19 weights (SHA-256 {_text(weights['sha256'][:12])}). The same numbers, with all settings "
-        "and hashes, are in results.json.</p>"
+        f"made by AudioStyle {escaped(document['audiostyle'])} from {analysis['duration']:g} s of "
+        f"<b>{escaped(inputs['content']['name'])}</b> (content) and <b>{escaped(inputs['style']['name'])}</b> (style) "
+        f"with {escaped(kind)} VGG-19 weights (SHA-256 {escaped(weights['sha256'][:12])}). The same numbers, with all "
+        "settings and hashes, are in results.json.</p>"
     )
 
 
@@ -125,22 +124,46 @@ def _warning(document: Mapping[str, Any]) -> list[str]:
     """Say on top that the experiments were smaller than the paper's, if they were."""
     seconds = document["analysis"]["duration"]
     rounds = {name: len(one["rounds"]) for name, one in document["experiments"].items()}
-    if seconds >= _PAPERS_SECONDS and all(count >= _PAPERS_ROUNDS[name == "3a"] for name, count in rounds.items()):
+    if not is_quick(document):
         return []
     counts = "-".join(str(count) for count in sorted({min(rounds.values()), max(rounds.values())})) if rounds else "0"
     return [
-        f'<p class="warning"><b>Not the paper\'s numbers:</b> {seconds:g} s of each clip and {counts} '
-        f"round{'s' * (counts != '1')} of descent, where the paper has {_PAPERS_SECONDS:g} s, "
-        f"{_PAPERS_ROUNDS[True]} rounds for 3a and {_PAPERS_ROUNDS[False]} for the others.</p>"
+        f'<p class="warning"><b>A quick run, not the paper\'s numbers:</b> {seconds:g} s of each clip and {counts} '
+        f"round{'s' * (counts != '1')} of descent, where the paper has {PAPERS_SECONDS:g} s, "
+        f"{PAPERS_ROUNDS[True]} rounds for 3a and {PAPERS_ROUNDS[False]} for the others.</p>"
     ]
 
 
-def _player(name: str, label: str, files: Mapping[str, bytes]) -> str:
-    source = f"data:audio/wav;base64,{base64.b64encode(files[name]).decode()}"
-    return (
-        f'<figure class="sound"><figcaption>{_text(label)}</figcaption>'
-        f'<audio controls preload="metadata" aria-label="{_text(label)}" src="{source}"></audio></figure>'
+def _claims(claims: Mapping[str, Any]) -> list[str]:
+    """A table of what the paper says, and whether it is so here."""
+    cells = {
+        claim["id"]: [_answer(claim["theirs"]), *(_answer(one) for one in claim["ours"])]
+        for claim in claims["claims"]
+        if claim["ours"]
+    }
+    by_id = {claim["id"]: claim for claim in claims["claims"]}
+
+    def head(name: str) -> str:
+        claim = by_id[name]
+        sign = claim["comparison"].replace("<=", "≤").replace(">=", "≥")
+        wanted = f"{claim['number']}; true if {sign} {claim['threshold']:g} ({claim['why']})"
+        return f"{escaped(claim['sentence'])} <small>{escaped(wanted)}</small>"
+
+    said = (
+        "Each sentence is a number with a threshold, which is ours. One run says whether it holds here; docs/"
+        "reproduction.md has the verdicts over several seeds, and claims.json beside this page all details."
     )
+    if not any(claim["theirs"] for claim in claims["claims"]):
+        said += " The authors' numbers are of other clips and not shown."
+    if not cells:
+        return [f"<p>{escaped(said)} No sentence can be judged by these experiments alone.</p>"]
+    return [f"<p>{escaped(said)}</p>", table("the paper says", ["theirs", "here"], cells, head)]
+
+
+def _answer(measured: Mapping[str, Any] | None) -> str:
+    if measured is None:
+        return "–"
+    return f"{number(measured['value'])}\N{NO-BREAK SPACE}{'yes' if measured['holds'] else 'no'}"
 
 
 def _picture(name: str, caption: str, files: Mapping[str, bytes]) -> str:
@@ -149,8 +172,8 @@ def _picture(name: str, caption: str, files: Mapping[str, bytes]) -> str:
     # A click shows the picture in its own size, by the style sheet alone; the caption's link goes back.
     anchor = html.escape(name.replace("/", "-"))
     return (
-        f'<figure id="{anchor}"><a href="#{anchor}"><img src="{source}" alt="{_text(caption)}" loading="lazy"></a>'
-        f'<figcaption>{_text(caption)} <a class="back" href="#">smaller</a></figcaption></figure>'
+        f'<figure id="{anchor}"><a href="#{anchor}"><img src="{source}" alt="{escaped(caption)}" loading="lazy"></a>'
+        f'<figcaption>{escaped(caption)} <a class="back" href="#">smaller</a></figcaption></figure>'
     )
 
 
@@ -177,7 +200,7 @@ def _facts(experiments: Mapping[str, Any]) -> str:
         ],
         "rounds": [str(len(one["rounds"])) for one in experiments.values()],
         "evaluations": [str(one["evaluations"]) for one in experiments.values()],
-        "seconds an evaluation": [_shown(one["seconds_per_evaluation"]) for one in experiments.values()],
+        "seconds an evaluation": [number(one["seconds_per_evaluation"]) for one in experiments.values()],
         "loss at the start": [_loss(one["first_loss"], "total") for one in experiments.values()],
         "loss at the end": [_loss(one["last_loss"], "total") for one in experiments.values()],
     }
@@ -185,7 +208,7 @@ def _facts(experiments: Mapping[str, Any]) -> str:
     rows |= {
         f"{_words(part)} at the end": [_loss(one["last_loss"], part) for one in experiments.values()] for part in parts
     }
-    return _table("how they went", list(experiments), rows)
+    return table("how they went", list(experiments), rows)
 
 
 def _words(part: str) -> str:
@@ -198,57 +221,15 @@ def _tables(evaluation: Measurements) -> list[str]:
     rows = evaluation.rows
     heads = [_SHORT.get(row.name, row.name) for row in rows]
     return [
-        _table(heading, heads, {name: _column(rows, heading, name) for name in names}, direction)
+        metric_table(heading, heads, {name: _column(rows, heading, name) for name in names})
         for heading, names in rows[0].scores.items()
     ]
 
 
 def _column(rows: Sequence[Row], heading: str, name: str) -> list[str]:
-    return [_shown(row.scores[heading][name]) for row in rows]
-
-
-def _table(
-    caption: str,
-    heads: Sequence[str],
-    rows: Mapping[str, Sequence[str]],
-    remark: Callable[[str], str] = lambda name: "",
-) -> str:
-    """A table whose rows break into a line for the name and one for the numbers where the page is narrow."""
-    top = "".join(f'<th scope="col">{_text(head)}</th>' for head in heads)
-    lines = [
-        f'<tr><th scope="row">{_text(name)}{_small(remark(name))}</th>'
-        + "".join(f"<td>{_text(cell)}</td>" for cell in cells)
-        + "</tr>"
-        for name, cells in rows.items()
-    ]
-    return (
-        f'<table style="--columns:{len(heads)}"><caption>{_text(caption)}</caption>'
-        f'<thead><tr><th class="corner"></th>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
-    )
-
-
-def _small(words: str) -> str:
-    return f" <small>{_text(words)}</small>" if words else ""
+    return [number(row.scores[heading][name]) for row in rows]
 
 
 def _loss(loss: Mapping[str, Any] | None, part: str) -> str:
     value = (loss or {}).get(part)
     return f"{value:.3g}" if isinstance(value, (int, float)) else "–"
-
-
-def _shown(value: float | None) -> str:
-    """Three or four digits, short enough for a column of a phone's page."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if value == int(value) and abs(value) < 1e5:
-        text = str(int(value))
-    elif abs(value) >= 1e5:
-        text = f"{value:.1e}"
-    else:
-        text = f"{value:.{max(0, min(3, 2 - math.floor(math.log10(abs(value)))))}f}"
-    return ("−" + text[1:]) if text.startswith("-") else text
-
-
-def _text(text: str) -> str:
-    # A file's name may hold bytes that are not text.
-    return html.escape(text.encode("utf-8", "backslashreplace").decode("utf-8"))

@@ -1,5 +1,6 @@
 """What a reproduction leaves: figures, numbers that keep to their schema, and a page that needs nothing else."""
 
+import dataclasses
 import html.parser
 import json
 import re
@@ -12,8 +13,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from audiostyle.files import sha256_of_file
 from audiostyle.study import reproduce
-from audiostyle.study.reproduce.page import _shown
+from audiostyle.study.evaluate.catalogue import metric
+from audiostyle.study.html_parts import escaped
+from audiostyle.study.html_parts import number as shown_number
+from audiostyle.study.reproduce.write_up import write_reproduction
 
 SCHEMA = json.loads((Path(reproduce.__file__).parent / "results.schema.json").read_text())
 
@@ -32,7 +37,7 @@ def test_every_file_is_there(reproduced: Path) -> None:
     found = {path.name for path in reproduced.iterdir()}
     assert found == {
         "3a", "3b", "3d", "content.wav", "style.wav", "content_inverted_mel.wav", "content_inverted_spectrogram.wav",
-        "figure1.png", "figure2.png", "figure3.png", "figure4.png", "results.json", "report.html",
+        "figure1.png", "figure2.png", "figure3.png", "figure4.png", "results.json", "claims.json", "report.html",
     }  # fmt: skip
     samples, rate = soundfile.read(reproduced / "content.wav")
     whole, _ = soundfile.read(reproduced.parent / "clips" / "rock.wav")
@@ -83,6 +88,16 @@ def test_a_second_time_gives_the_same(again, reproduced: Path, page: str) -> Non
     assert (reproduced / "report.html").read_text() == page
 
 
+def test_a_sound_of_another_form_is_measured_and_played(plan, run_one, tmp_path: Path) -> None:
+    settings = dataclasses.replace(plan.settings, output_format="flac")
+    flac = dataclasses.replace(plan, folder=str(tmp_path), settings=settings)
+    run_one("3b", of=flac)
+    page = Path(write_reproduction(flac, ["3b"], lambda text: None)).read_text()
+    assert 'src="data:audio/flac;base64,' in page
+    document = json.loads((tmp_path / "results.json").read_text())
+    assert document["experiments"]["3b"]["output_sha256"] == sha256_of_file(tmp_path / "3b" / "output.flac")
+
+
 class Reader(html.parser.HTMLParser):
     """Collects tags, and complains of what is not closed."""
 
@@ -117,12 +132,25 @@ def test_the_page_is_whole_and_needs_nothing_else(page: str) -> None:
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
 
 
+def test_the_page_judges_the_papers_sentences(page: str, reproduced: Path) -> None:
+    claims = json.loads((reproduced / "claims.json").read_text())
+    judged = [one for one in claims["claims"] if one["ours"]]
+    assert "no-beat" in {one["id"] for one in judged}
+    # These clips are not the paper's.
+    assert {one["theirs"] for one in claims["claims"]} == {None}
+    assert "The authors&#x27; numbers are of other clips" in page
+    for one in judged:
+        assert f'<th scope="row">{escaped(one["sentence"])} <small>' in page
+    assert {one["verdict"] for one in judged} == {"inconclusive"}
+
+
 def test_the_page_has_every_number(page: str, document) -> None:
     for name, value in document["experiments"]["3b"]["metrics"].items():
-        row = re.search(rf'<th scope="row">{name}(?: <small>[^<]*</small>)?</th>(.*?)</tr>', page)
+        label = re.escape(escaped(metric(name).label))
+        row = re.search(rf'<a href="#m-\w+">{label}</a>(?: <small>[^<]*</small>)?</th>(.*?)</tr>', page)
         cells = re.findall("<td>(.*?)</td>", row.group(1))
         assert len(cells) == 4 + 3
-        assert cells[5] == _shown(value)
+        assert cells[5] == shown_number(value)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +159,7 @@ def test_the_page_has_every_number(page: str, document) -> None:
      (152.2, "152"), (1e7, "1.0e+07"), (0.00004, "0.000"), (-3.0, "−3")],
 )  # fmt: skip
 def test_numbers_are_short(value, text: str) -> None:
-    assert _shown(value) == text
+    assert shown_number(value) == text
 
 
 def test_figures_are_the_papers(reproduced: Path) -> None:
