@@ -92,7 +92,7 @@ def work_quickly(task: dict[str, Any], hear: Callable, interruption: Any) -> dic
     hear({"signature": task["signature"], "begun": True, "by": str(os.getpid())})
     if name.startswith("dies") and tries < int(name.removeprefix("dies")):
         os.kill(os.getpid(), signal.SIGKILL)
-    if name.startswith("waits"):
+    if name == "waits" or (name == "waits1" and not tries):
         end = time.monotonic() + 60
         while time.monotonic() < end and not interruption.signal:
             time.sleep(0.05)

@@ -1,6 +1,7 @@
 """Several machines: one whose link goes down in mid-run, and a queue whose walltime ends; both as root, on this one."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -19,7 +20,8 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for network namespaces and for SLURM's daemons"),
 ]
-LONG = [*SHORT, "--iterations", "60"]
+#: How long a descent is to take, so that there is something to be interrupted, and no more.
+_SECONDS = 120
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +30,27 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(place: Path) -> list[Path]:
-    clips = place / "clips" / "rock.wav", place / "clips" / "reggae.wav"
+def long(place: Path) -> list[str]:
+    """Options of a transfer that takes two minutes, as fast as this machine is now."""
+    done = finish("transfer", *clips_of(place), *SHORT, "--threads", "1", "-o", place / "probe")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((place / "probe" / "run.json").read_text())
+    a_round = record["seconds"]["descent"] / len(record["rounds"])
+    return [*SHORT, "--iterations", str(min(max(round(_SECONDS / a_round), 10), 600))]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(place: Path, long: list[str]) -> list[Path]:
+    clips = clips_of(place)
     folders = [place / "one", place / "two"]
     for folder, pair in zip(folders, (clips, clips[::-1]), strict=True):
-        done = finish("transfer", *pair, *LONG, "--threads", "1", "-o", folder)
+        done = finish("transfer", *pair, *long, "--threads", "1", "-o", folder)
         assert done.returncode == 0, done.stderr
     return folders
+
+
+def clips_of(place: Path) -> tuple[Path, Path]:
+    return place / "clips" / "rock.wav", place / "clips" / "reggae.wav"
 
 
 @pytest.fixture
@@ -99,12 +115,12 @@ def on(machine: str, *words: str) -> list[str]:
 
 
 def test_a_machine_s_link_goes_down(
-    place: Path, undisturbed: list[Path], started: Callable, machines: tuple[str, str], tmp_path: Path
+    place: Path, long: list[str], undisturbed: list[Path], started: Callable, machines: tuple[str, str], tmp_path: Path
 ) -> None:
     batch = tmp_path / "batch"
     first, second = machines
     listen = ["--listen", "10.77.0.1:0", "--workers", "1"]
-    client = started(*on(first, *command("batch", place / "pairs.csv", *LONG, "-o", batch, *listen)))
+    client = started(*on(first, *command("batch", place / "pairs.csv", *long, "-o", batch, *listen)))
     wait_for(lambda: (batch / "connection.json").exists())
     worker = started(*on(second, *command("worker", batch)))
 
@@ -198,13 +214,13 @@ def slurm(tmp_path_factory: pytest.TempPathFactory, started: Callable) -> dict[s
 
 
 def test_a_walltime_ends(
-    place: Path, undisturbed: list[Path], slurm: dict[str, str], started: Callable, tmp_path: Path
+    place: Path, long: list[str], undisturbed: list[Path], slurm: dict[str, str], started: Callable, tmp_path: Path
 ) -> None:
     batch = tmp_path / "batch"
     cluster = tmp_path / "slurm.toml"
     # Half of it is a worker's life.
     cluster.write_text('jobs = 2\nmemory = "1900MB"\nwalltime = "00:03:00"\n')
-    client = started(*command("batch", place / "pairs.csv", *LONG, "-o", batch, "--cluster", cluster), env=slurm)
+    client = started(*command("batch", place / "pairs.csv", *long, "-o", batch, "--cluster", cluster), env=slurm)
     said, _ = client.communicate(timeout=3000)
     assert client.returncode == 0, said
     assert "Traceback" not in said
