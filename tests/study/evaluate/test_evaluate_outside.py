@@ -101,15 +101,16 @@ def test_a_list_that_is_none_is_a_sentence(name: str, text: str, said: str, tmp_
 
 def test_a_set_has_medians_and_ranges_by_label(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = ["content,style,result,label", *(f"rock & roll.wav,style.wav,{name}.wav,ours" for name in "abc")]
-    (clips / "pairs.csv").write_text("\n".join([*lines, "style.wav,rock & roll.wav,port.flac,theirs"]))
+    both = [f"{clips},port.flac,theirs" for clips in ("style.wav,rock & roll.wav", "rock & roll.wav,style.wav")]
+    (clips / "pairs.csv").write_text("\n".join([*lines, *both]))
     files = tmp_path / "set.json", tmp_path / "set.csv"
     pairs = ["--pairs", str(clips / "pairs.csv"), "--json", str(files[0]), "--csv", str(files[1])]
     assert main(["evaluate", *pairs, *QUICK]) == 0
     shown = capsys.readouterr().out.splitlines()
-    assert shown[0] == "4 results of 2 pairs of clips: median (lowest to highest)"
+    assert shown[0] == "5 results of 2 pairs of clips: median (lowest to highest)"
     assert {"content", "style", "ours", "theirs"} <= set(" ".join(shown).split())
     document = json.loads(files[0].read_text())
-    assert [one["label"] for one in document["pairs"]] == ["ours", "theirs"]
+    assert [one["label"] for one in document["pairs"]] == ["ours", "theirs", "theirs"]
     for one in document["pairs"]:
         jsonschema.validate({key: value for key, value in one.items() if key != "label"}, SCHEMA)
     tempi = sorted(one["metrics"]["tempo_bpm"] for one in document["pairs"][0]["sounds"][2:])
@@ -119,7 +120,7 @@ def test_a_set_has_medians_and_ranges_by_label(clips: Path, tmp_path: Path, caps
     assert document["summary"]["content"]["tempo_bpm"]["n"] == 2
     line = " ".join(line for line in shown if line.startswith("  tempo [BPM]"))
     assert re.search(r"\d+\.\d \(\d+\.\d+ to \d+\.\d\)", line)
-    assert [row["label"] for row in csv.DictReader(files[1].open())] == ["ours"] * 5 + ["theirs"] * 3
+    assert [row["label"] for row in csv.DictReader(files[1].open())] == ["ours"] * 5 + ["theirs"] * 6
 
 
 @pytest.mark.parametrize(
