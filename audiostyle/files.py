@@ -22,6 +22,7 @@ from audiostyle.errors import InputError, WriteFailed
 __all__ = [
     "PART_PREFIX",
     "check_output",
+    "defused",
     "open_regular",
     "read_bytes",
     "reason",
@@ -39,6 +40,8 @@ PART_PREFIX = ".audiostyle-part-"
 # Older ones that nobody has locked are left over; in younger ones a writer may just be about to lock it.
 _SECONDS_TO_LOCK = 60
 _BLOCK = 2**20
+# How a formula begins, or what a spreadsheet drops before one; the wide signs count where Japanese is written.
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -53,6 +56,17 @@ _REASONS = {
     errno.ENAMETOOLONG: "the name is too long",
     errno.EIO: "the disk reports an input/output error",
 }
+
+
+def defused(text: str) -> str:
+    """Keep a file's name from being a formula to a spreadsheet.
+
+    Examples
+    --------
+    >>> defused("=1+1.wav"), defused("rock.wav")
+    ("'=1+1.wav", 'rock.wav')
+    """
+    return "'" + text if text.startswith(_FORMULAS) else text
 
 
 def shown(path: AnyPath) -> str:

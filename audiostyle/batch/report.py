@@ -17,7 +17,7 @@ from audiostyle.audio.sound_writer import sound_name
 from audiostyle.batch.conductor import Entry
 from audiostyle.batch.plan import BatchPlan, write_if_changed
 from audiostyle.batch.table import Group, Result, as_number
-from audiostyle.study.evaluate.directions import direction
+from audiostyle.study.evaluate.catalogue import metric
 
 __all__ = ["write_report"]
 
@@ -54,7 +54,7 @@ def write_report(
     varying = [name for name in plan.varying if name != "seed"]
     data: dict[str, Any] = {
         "numbers": list(numbers),
-        "directions": {name: direction(name) for name in numbers},
+        "directions": {name: metric(name).direction for name in numbers},
         "first": next((name for name in _FIRST if name in numbers), numbers[0] if numbers else ""),
         "cells": [
             [group[0], group[1], _point(varying, group[2:]), _medians(values, numbers)]

@@ -16,11 +16,10 @@ from audiostyle.batch.conductor import Entry, transfer_command
 from audiostyle.batch.plan import BatchPlan, as_csv_bytes, write_if_changed
 from audiostyle.batch.state import read_metrics
 from audiostyle.errors import InputError
-from audiostyle.files import replacing
+from audiostyle.files import defused, replacing
 from audiostyle.invocation import invocation
 from audiostyle.run.manifest import read_manifest
 from audiostyle.settings.fields import as_text
-from audiostyle.study.evaluate.tables import defused
 
 __all__ = [
     "FACTS",

@@ -5,6 +5,7 @@ import dataclasses
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from audiostyle.command.terminal import show, show_state
@@ -24,13 +25,35 @@ def add_parser(subparsers: Any) -> None:
         "transfer say how to read them. docs/metrics.md defines every one. In place of CONTENT and STYLE, the folder "
         "of a transfer may be given: its run.json says which clips, offsets and settings made its sound, and "
         "further OUTPUTs are measured beside it.",
-        usage="%(prog)s [options] (CONTENT STYLE OUTPUT | RUN) [OUTPUT ...]",
+        usage="%(prog)s [options] (CONTENT STYLE OUTPUT | RUN) [OUTPUT ...]\n       %(prog)s [options] --pairs FILE",
     )
-    parser.add_argument("content", metavar="CONTENT", help="the content clip; or RUN, the folder of a transfer")
+    parser.add_argument(
+        "content", metavar="CONTENT", nargs="?", help="the content clip; or RUN, the folder of a transfer"
+    )
     parser.add_argument("style", metavar="STYLE", nargs="?", help="the style clip; not after RUN")
     parser.add_argument("outputs", metavar="OUTPUT", nargs="*", help="results of a transfer, as sound files")
     parser.add_argument("--json", metavar="FILE", help="write all numbers as JSON; - is standard output, and no table")
     parser.add_argument("--csv", metavar="FILE", help="write a table with one row per sound; - is standard output")
+    parser.add_argument(
+        "--page", metavar="FILE", help="write a page with players and numbers side by side, which needs no network"
+    )
+    parser.add_argument(
+        "--pairs",
+        metavar="FILE",
+        help="measure many results, each against its own clips: a CSV with the header content,style,result and, for "
+        "several methods, label; the table has medians and ranges",
+    )
+    parser.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="compute the paper's losses of every sound too, with VGG-19 weights in any known form, or the word random",
+    )
+    parser.add_argument(
+        "--export",
+        metavar="FILE",
+        help="write the list of sounds (CSV or JSON) that other programs can add their measures to, and stop",
+    )
+    parser.add_argument("--import", dest="measures", metavar="FILE", help="show the measures of such a list too")
     parser.add_argument("--duration", metavar="X", help="seconds taken from each clip, or mm:ss (default: 10)")
     parser.add_argument("--offset-content", metavar="X", help="seconds skipped in the content clip, or mm:ss")
     parser.add_argument("--offset-style", metavar="X", help="seconds skipped in the style clip, or mm:ss")
@@ -52,9 +75,8 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write the files."""
     from audiostyle.errors import InputError
-    from audiostyle.files import check_output, write_bytes
-    from audiostyle.study.evaluate.measured_files import evaluate_files
-    from audiostyle.study.evaluate.tables import as_csv, as_json, as_table
+    from audiostyle.files import check_output
+    from audiostyle.study.evaluate.outside import export_sounds
 
     chosen: dict[str, str] = {}
     for assignment in args.assignments:
@@ -65,44 +87,89 @@ def run(args: argparse.Namespace) -> int:
     for name in ("duration", "offset_content", "offset_style"):
         if getattr(args, name) is not None:
             chosen[name] = getattr(args, name)
-    base, (content, style, outputs) = _what_is_measured(args)
-    settings = base.with_text(chosen)
     if args.json == args.csv == "-":
         raise InputError("--json and --csv both name the standard output; give one of them a file.")
-    targets = [path for path in (args.json, args.csv) if path not in (None, "-")]
-    for path in targets:
-        check_output(path, "The numbers", [content, style, *outputs])
-    if len({os.path.realpath(path) for path in targets}) < len(targets):
-        raise InputError(f"--json and --csv both name {args.json!r}; give two files.")
-    evaluation = evaluate_files(content, style, outputs, settings, inversion=not args.no_inversion, progress=_tell)
-    _tell("")
-    # Files first: a reader of the table that goes away must not cost them.
-    for path, text in ((args.json, as_json), (args.csv, as_csv)):
-        if path is not None and path != "-":
-            write_bytes(path, text(evaluation).encode("utf-8", "surrogateescape"), "The numbers")
-    for path, text in ((args.json, as_json), (args.csv, as_csv)):
-        if path == "-":
-            _print_document(text(evaluation))
-            return 0
-    show(*as_table(evaluation, shutil.get_terminal_size((120, 24)).columns))
+    base, pairs = _what_is_measured(args)
+    settings = base.with_text(chosen)
+    if args.page and args.pairs:
+        raise InputError("--page shows the results of one pair of clips; leave out --pairs.")
+    read = [path for pair in pairs for path in pair[:3]]
+    named = {"--json": args.json, "--csv": args.csv, "--page": args.page, "--export": args.export}
+    targets = {option: path for option, path in named.items() if path not in (None, "-")}
+    for path in targets.values():
+        check_output(path, "The numbers", read)
+    for option, path in targets.items():
+        if same := [other for other in targets if os.path.realpath(targets[other]) == os.path.realpath(path)][1:]:
+            raise InputError(f"{option} and {same[0]} both name {path!r}; give two files.")
+    if args.export:
+        roles = ("content", "style", "output")
+        sounds = {path: (role, os.path.basename(path), path)
+                  for pair in pairs for role, path in zip(roles, pair[:3], strict=True)}  # fmt: skip
+        export_sounds(args.export, list(sounds.values()))
+        return 0
+    _measure(args, pairs, settings)
     return 0
 
 
-def _what_is_measured(args: argparse.Namespace) -> tuple[Any, tuple[str, str, list[str]]]:
-    """Return the settings that the options change, and the paths of content, style and outputs."""
+def _measure(args: argparse.Namespace, pairs: Sequence[Any], settings: Any) -> None:
+    """Measure everything, write the files, then print."""
+    from audiostyle.files import write_bytes
+    from audiostyle.study.evaluate.outside import read_measures
+    from audiostyle.study.evaluate.pair_sets import evaluate_pairs, set_as_json, set_as_table
+    from audiostyle.study.evaluate.tables import as_csv, as_json, as_table
+
+    outside = read_measures(args.measures) if args.measures else None
+    weights = None
+    if args.weights is not None:
+        from audiostyle.command.obtain import find_weights
+        from audiostyle.weights.load import load_weights
+
+        weights = load_weights(find_weights(args.weights, False, False, input), settings.threads)
+    found = evaluate_pairs(
+        pairs, settings, inversion=not args.no_inversion, weights=weights, outside=outside, progress=_tell
+    )
+    _tell("")
+    forms = {
+        args.json: lambda: set_as_json(found) if args.pairs else as_json(found[0][1]),
+        args.csv: lambda: as_csv(found),
+    }
+    if args.page:
+        from audiostyle.study.evaluate.evaluation_page import render_evaluation
+
+        forms[args.page] = lambda: render_evaluation(found[0][1])
+    # Files first: a reader of the table that goes away must not cost them.
+    for path, text in forms.items():
+        if path not in (None, "-"):
+            write_bytes(path, text().encode("utf-8", "surrogateescape"), "The numbers")
+    if "-" in forms:
+        _print_document(forms["-"]())
+        return
+    width = shutil.get_terminal_size((120, 24)).columns
+    show(*(set_as_table(found, width) if args.pairs else as_table(found[0][1], width)))
+
+
+def _what_is_measured(args: argparse.Namespace) -> tuple[Any, list[Any]]:
+    """Return the settings that the options change, and a line for each output."""
     from audiostyle.errors import InputError
     from audiostyle.settings import preset
+    from audiostyle.study.evaluate.pair_sets import Pair, read_pairs
 
-    if os.path.isdir(args.content):
-        return _run_folder(
+    if args.pairs:
+        if args.content is not None:
+            raise InputError("--pairs names all clips and results itself; give no others beside it.")
+        return preset(args.preset or "released"), read_pairs(args.pairs)
+    if args.content is not None and os.path.isdir(args.content):
+        base, (content, style, outputs) = _run_folder(
             args.content, [path for path in (args.style, *args.outputs) if path is not None], args.preset
         )
-    if args.style is None or not args.outputs:
+    elif args.style is None or not args.outputs:
         raise InputError(
             "A content clip, a style clip and at least one output are needed, or the folder of a transfer; "
             "audiostyle evaluate --help shows what it takes."
         )
-    return preset(args.preset or "released"), (args.content, args.style, args.outputs)
+    else:
+        base, content, style, outputs = preset(args.preset or "released"), args.content, args.style, args.outputs
+    return base, [Pair(content, style, output, "") for output in outputs]
 
 
 def _run_folder(folder: str, more: list[str], chosen_preset: str | None) -> tuple[Any, tuple[str, str, list[str]]]:

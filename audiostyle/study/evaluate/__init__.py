@@ -2,7 +2,8 @@
 
 The modules each hold one question: :mod:`autocorrelation` (the paper's Figure 4), :mod:`rhythm`,
 :mod:`onsets`, :mod:`timbre`, :mod:`harmony`, :mod:`overlap` (bright areas), :mod:`spectral`, :mod:`copying`,
-:mod:`buzz`.  ``docs/metrics.md`` has the table of all numbers.
+:mod:`buzz`, :mod:`loudness_metric`; :mod:`paper_losses` asks the network.  ``docs/metrics.md`` has the table of all
+numbers.
 """
 
 from audiostyle.study.evaluate.all_metrics import evaluate, evaluate_by_module

@@ -2,7 +2,18 @@
 
 from collections import OrderedDict
 
-from audiostyle.study.evaluate import buzz, copying, figure4, harmony, onsets, overlap, rhythm, spectral, timbre
+from audiostyle.study.evaluate import (
+    buzz,
+    copying,
+    figure4,
+    harmony,
+    loudness_metric,
+    onsets,
+    overlap,
+    rhythm,
+    spectral,
+    timbre,
+)
 from audiostyle.study.evaluate.sounds import Sound, cut
 
 __all__ = ["MODULES", "evaluate", "evaluate_by_module"]
@@ -19,6 +30,7 @@ MODULES = OrderedDict(
         ("spectral distance", spectral),
         ("copying", copying),
         ("buzz", buzz),
+        ("loudness", loudness_metric),
     ]
 )
 

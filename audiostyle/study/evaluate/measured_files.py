@@ -10,13 +10,19 @@ import numpy as np
 
 from audiostyle.audio.decoding import header_of
 from audiostyle.errors import InputError
+from audiostyle.files import sha256_of_file
 from audiostyle.isolation import isolated
 from audiostyle.pipeline import through_the_image
 from audiostyle.settings import Settings
 from audiostyle.study.evaluate.all_metrics import evaluate_by_module
+from audiostyle.study.evaluate.outside import Measures
 from audiostyle.study.evaluate.sounds import MINIMUM_SECONDS, Sound, measure
+from audiostyle.weights.load import Weights
 
-__all__ = ["Measurements", "Row", "evaluate_files", "labels"]
+__all__ = ["LOSSES", "OUTSIDE", "Measurements", "Row", "evaluate_files", "labels"]
+
+#: Headings of what is measured on request only.
+LOSSES, OUTSIDE = "the paper's losses, with their weights", "measured elsewhere"
 
 Scores = OrderedDict[str, OrderedDict[str, float]]
 
@@ -63,10 +69,18 @@ class Measurements:
         How all sounds were analysed.
     rows : tuple of Row
         The scale first, then the outputs in the order given.
+    losses : tuple of Settings and Weights, or None
+        What the paper's losses were computed with, if they were.
     """
 
     analysis: Settings
     rows: tuple[Row, ...]
+    losses: tuple[Settings, Weights] | None = None
+
+    @property
+    def scale(self) -> tuple[Row, ...]:
+        """The rows that the others are read by."""
+        return tuple(row for row in self.rows if row.role != "output")
 
 
 def evaluate_files(
@@ -76,6 +90,8 @@ def evaluate_files(
     settings: Settings,
     *,
     inversion: bool = True,
+    weights: Weights | None = None,
+    outside: Measures | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Measurements:
     """Measure outputs against content and style, and those against themselves for a scale.
@@ -96,6 +112,10 @@ def evaluate_files(
         to the image and back.
     inversion : bool
         Whether to make that part, the content after image and inversion.
+    weights : Weights, optional
+        Of the network, to compute the paper's losses of every sound with `settings` too (this starts Theano).
+    outside : Measures, optional
+        Numbers of other programs, from :func:`~audiostyle.study.evaluate.outside.read_measures`.
     progress : callable, optional
         Called with the name of each sound before it is measured.
 
@@ -132,12 +152,21 @@ def evaluate_files(
 
     for (name, sound), path in zip(scale.items(), (content, style), strict=True):
         add(name, name, path, sound)
+    inverted = None
     if inversion:
         tell("content inverted")
-        add("content inverted", "content_inverted", None, measure(_inverted(content, settings, analysis), analysis))
+        inverted = _inverted(content, settings)
+        add("content inverted", "content_inverted", None, measure(_converted(inverted, settings, analysis), analysis))
     for label, path, (samples, note) in zip(labels(outputs), outputs, loaded, strict=True):
         add(label, "output", path, measure(samples, analysis), note)
-    return Measurements(analysis, tuple(rows))
+    if weights is not None:
+        tell("the paper's losses")
+        _add_losses(rows, content, style, inverted, settings, weights)
+    if outside is not None:
+        for row in rows:
+            digest = "" if row.path is None else sha256_of_file(row.path)
+            row.scores[OUTSIDE] = OrderedDict((one, values.get(digest, math.nan)) for one, values in outside.items())
+    return Measurements(analysis, tuple(rows), None if weights is None else (settings, weights))
 
 
 def labels(paths: Sequence[str]) -> list[str]:
@@ -150,12 +179,33 @@ def labels(paths: Sequence[str]) -> list[str]:
     return list(paths)
 
 
-def _inverted(path: str, settings: Settings, analysis: Settings) -> np.ndarray:
-    """The content after image and inversion by `settings`, at the sample rate of `analysis`."""
+def _add_losses(
+    rows: Sequence[Row], content: str, style: str, inverted: np.ndarray | None, settings: Settings, weights: Weights
+) -> None:
+    """Compute the paper's losses of every row's sound, at the settings' own sample rate."""
+    from audiostyle.study.evaluate.paper_losses import PaperLosses
+
+    losses = PaperLosses(content, style, weights, settings)
+    for row in rows:
+        if row.role == "output" and row.path is not None:
+            samples = _load_output(row.path, settings)[0]
+        elif row.role == "content_inverted" and inverted is not None:
+            samples = inverted
+        else:
+            samples = losses.clip(row.role)
+        row.scores[LOSSES] = losses(samples)
+
+
+def _inverted(path: str, settings: Settings) -> np.ndarray:
+    """The content after image and inversion by `settings`."""
     from audiostyle.audio.clip import bandpass, load_clip
 
     samples = bandpass(load_clip(path, settings, settings.offset_content), settings)
-    samples = through_the_image(samples, settings)
+    return through_the_image(samples, settings)
+
+
+def _converted(samples: np.ndarray, settings: Settings, analysis: Settings) -> np.ndarray:
+    """Samples of `settings` at the sample rate of `analysis`."""
     if settings.sample_rate == analysis.sample_rate:
         return samples
     import librosa

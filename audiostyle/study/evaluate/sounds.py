@@ -3,7 +3,8 @@
 Conventions
 -----------
 samples
-    ``(n_samples,)`` float64, mono, any scale: no metric changes when a sound is made louder.
+    ``(n_samples,)`` float64, mono, any scale: but for the loudness itself no metric changes when a sound is
+    made louder.
 mel
     ``(n_mels, n_columns)`` float64, log10 of magnitudes relative to the sound's loudest point, never
     below ``settings.log_floor``; low frequencies first, the same picture the transfer works on.

@@ -6,14 +6,12 @@ Sounds and pictures are in the page as base64, so that it can be mailed, publish
 import base64
 import html
 import io
-import math
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audiostyle.isolation import isolated
-from audiostyle.study.evaluate.directions import direction
 from audiostyle.study.evaluate.measured_files import Measurements, Row
+from audiostyle.study.html_parts import definitions, escaped, metric_table, number, player, table, whole_page
 from audiostyle.study.reproduce.figures import CAPTIONS
 from audiostyle.study.reproduce.scale import SCALE
 
@@ -22,7 +20,6 @@ __all__ = ["render_report"]
 _PAPERS_SECONDS = 10
 # Of 3b, 3c and 3d, and of 3a (D5).
 _PAPERS_ROUNDS = (39, 24)
-_STYLE = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
 _PICTURES = {
     "mel.png": "mel image: content, style, result",
     "mfcc.png": "MFCC image: content, style, result",
@@ -65,16 +62,16 @@ def render_report(
     """
     experiments = document["experiments"]
     body = [
-        f"<h1>{_text(title)}</h1>",
+        f"<h1>{escaped(title)}</h1>",
         _introduction(document),
         *_warning(document),
         "<h2>The clips, and what the inversion alone does to them</h2>",
         '<div class="grid">',
-        *(_player(name, label, files) for name, label in _HEARD.items() if name in files),
+        *(player(files[name], label) for name, label in _HEARD.items() if name in files),
         "</div>",
         "<h2>The four experiments</h2>",
         '<div class="grid">',
-        *(_player(f"{name}/output.wav", f"{name}: {one['title']}", files) for name, one in experiments.items()),
+        *(player(files[f"{name}/output.wav"], f"{name}: {one['title']}") for name, one in experiments.items()),
         "</div>",
         _facts(experiments),
         '<div class="grid wide">',
@@ -88,25 +85,20 @@ def render_report(
         *(_picture(name, caption, files) for name, caption in CAPTIONS.items() if name in files),
         "<h2>Metrics</h2>",
         "<p>Each number is also given for the content, the style and the content after inversion alone: these are the "
-        "scale. Beside a name stands what is better, where that does not depend; docs/metrics.md in AudioStyle's "
-        "folder defines every one. A dash means that a number is not defined.</p>",
+        "scale. Beside a name stands which way is nearer, where that does not depend; the name leads to the "
+        "definition. A dash means that a number is not defined.</p>",
         *_tables(evaluation),
         "<h2>Each experiment in pictures</h2>",
     ]
     for name, one in experiments.items():
-        body.append(f"<h3>{name}: {_text(one['title'])}</h3>")
+        body.append(f"<h3>{name}: {escaped(one['title'])}</h3>")
         body += [
             _picture(f"{name}/{file}", f"{name}, {label}", files)
             for file, label in _PICTURES.items()
             if f"{name}/{file}" in files
         ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{_text(title)}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(body)
-        + "\n</main>\n</body>\n</html>\n"
-    )
+    body.append(definitions(list(evaluation.rows[0].metrics())))
+    return whole_page(title, body)
 
 
 def _introduction(document: Mapping[str, Any]) -> str:
@@ -114,10 +106,10 @@ def _introduction(document: Mapping[str, Any]) -> str:
     kind = "random" if weights["file_sha256"] is None else weights["form"]
     return (
         "<p>The experiments of <cite>Artistic Style Transfer for Music Data</cite> (Coleman, Penco, Porisky, 2017), "
-        f"made by AudioStyle {_text(document['audiostyle'])} from {analysis['duration']:g} s of "
-        f"<b>{_text(inputs['content']['name'])}</b> (content) and <b>{_text(inputs['style']['name'])}</b> (style) with "
-        f"{_text(kind)} VGG-19 weights (SHA-256 {_text(weights['sha256'][:12])}). The same numbers, with all settings "
-        "and hashes, are in results.json.</p>"
+        f"made by AudioStyle {escaped(document['audiostyle'])} from {analysis['duration']:g} s of "
+        f"<b>{escaped(inputs['content']['name'])}</b> (content) and <b>{escaped(inputs['style']['name'])}</b> (style) "
+        f"with {escaped(kind)} VGG-19 weights (SHA-256 {escaped(weights['sha256'][:12])}). The same numbers, with all "
+        "settings and hashes, are in results.json.</p>"
     )
 
 
@@ -135,22 +127,14 @@ def _warning(document: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _player(name: str, label: str, files: Mapping[str, bytes]) -> str:
-    source = f"data:audio/wav;base64,{base64.b64encode(files[name]).decode()}"
-    return (
-        f'<figure class="sound"><figcaption>{_text(label)}</figcaption>'
-        f'<audio controls preload="metadata" aria-label="{_text(label)}" src="{source}"></audio></figure>'
-    )
-
-
 def _picture(name: str, caption: str, files: Mapping[str, bytes]) -> str:
     kind, data = ("png", files[name]) if _is_drawing(name) else ("jpeg", isolated(_as_jpeg, files[name], files=[name]))
     source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     # A click shows the picture in its own size, by the style sheet alone; the caption's link goes back.
     anchor = html.escape(name.replace("/", "-"))
     return (
-        f'<figure id="{anchor}"><a href="#{anchor}"><img src="{source}" alt="{_text(caption)}" loading="lazy"></a>'
-        f'<figcaption>{_text(caption)} <a class="back" href="#">smaller</a></figcaption></figure>'
+        f'<figure id="{anchor}"><a href="#{anchor}"><img src="{source}" alt="{escaped(caption)}" loading="lazy"></a>'
+        f'<figcaption>{escaped(caption)} <a class="back" href="#">smaller</a></figcaption></figure>'
     )
 
 
@@ -177,7 +161,7 @@ def _facts(experiments: Mapping[str, Any]) -> str:
         ],
         "rounds": [str(len(one["rounds"])) for one in experiments.values()],
         "evaluations": [str(one["evaluations"]) for one in experiments.values()],
-        "seconds an evaluation": [_shown(one["seconds_per_evaluation"]) for one in experiments.values()],
+        "seconds an evaluation": [number(one["seconds_per_evaluation"]) for one in experiments.values()],
         "loss at the start": [_loss(one["first_loss"], "total") for one in experiments.values()],
         "loss at the end": [_loss(one["last_loss"], "total") for one in experiments.values()],
     }
@@ -185,7 +169,7 @@ def _facts(experiments: Mapping[str, Any]) -> str:
     rows |= {
         f"{_words(part)} at the end": [_loss(one["last_loss"], part) for one in experiments.values()] for part in parts
     }
-    return _table("how they went", list(experiments), rows)
+    return table("how they went", list(experiments), rows)
 
 
 def _words(part: str) -> str:
@@ -198,57 +182,15 @@ def _tables(evaluation: Measurements) -> list[str]:
     rows = evaluation.rows
     heads = [_SHORT.get(row.name, row.name) for row in rows]
     return [
-        _table(heading, heads, {name: _column(rows, heading, name) for name in names}, direction)
+        metric_table(heading, heads, {name: _column(rows, heading, name) for name in names})
         for heading, names in rows[0].scores.items()
     ]
 
 
 def _column(rows: Sequence[Row], heading: str, name: str) -> list[str]:
-    return [_shown(row.scores[heading][name]) for row in rows]
-
-
-def _table(
-    caption: str,
-    heads: Sequence[str],
-    rows: Mapping[str, Sequence[str]],
-    remark: Callable[[str], str] = lambda name: "",
-) -> str:
-    """A table whose rows break into a line for the name and one for the numbers where the page is narrow."""
-    top = "".join(f'<th scope="col">{_text(head)}</th>' for head in heads)
-    lines = [
-        f'<tr><th scope="row">{_text(name)}{_small(remark(name))}</th>'
-        + "".join(f"<td>{_text(cell)}</td>" for cell in cells)
-        + "</tr>"
-        for name, cells in rows.items()
-    ]
-    return (
-        f'<table style="--columns:{len(heads)}"><caption>{_text(caption)}</caption>'
-        f'<thead><tr><th class="corner"></th>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
-    )
-
-
-def _small(words: str) -> str:
-    return f" <small>{_text(words)}</small>" if words else ""
+    return [number(row.scores[heading][name]) for row in rows]
 
 
 def _loss(loss: Mapping[str, Any] | None, part: str) -> str:
     value = (loss or {}).get(part)
     return f"{value:.3g}" if isinstance(value, (int, float)) else "–"
-
-
-def _shown(value: float | None) -> str:
-    """Three or four digits, short enough for a column of a phone's page."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if value == int(value) and abs(value) < 1e5:
-        text = str(int(value))
-    elif abs(value) >= 1e5:
-        text = f"{value:.1e}"
-    else:
-        text = f"{value:.{max(0, min(3, 2 - math.floor(math.log10(abs(value)))))}f}"
-    return ("−" + text[1:]) if text.startswith("-") else text
-
-
-def _text(text: str) -> str:
-    # A file's name may hold bytes that are not text.
-    return html.escape(text.encode("utf-8", "backslashreplace").decode("utf-8"))

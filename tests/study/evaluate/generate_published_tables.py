@@ -9,6 +9,7 @@ before the inversion; their pixels are turned back into values by their colours,
 of its pictures can be measured in them.
 """
 
+import json
 import re
 import sys
 from collections import OrderedDict
@@ -18,10 +19,14 @@ import numpy as np
 
 from audiostyle.audio.clip import bandpass, load_clip
 from audiostyle.settings import Settings
+from audiostyle.study import evaluate
 from audiostyle.study.evaluate import buzz, copying, figure4, overlap, rhythm, spectral
+from audiostyle.study.evaluate.catalogue import metric as of_metric
 from audiostyle.study.evaluate.measured_files import evaluate_files
 from audiostyle.study.evaluate.sounds import Sound, measure
 
+SCHEMA = json.loads((Path(evaluate.__file__).parent / "schema.json").read_text())
+METRICS = SCHEMA["$defs"]["sound"]["properties"]["metrics"]["required"]
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "reproduction.md"
 WAVS = OrderedDict(
     [
@@ -106,7 +111,9 @@ def as_markdown(table: Table) -> str:
     """Return a table with a metric per line and a sound per column."""
     lines = ["| metric | " + " | ".join(table) + " |", "|---|" + "---:|" * len(table)]
     for metric in next(iter(table.values())):
-        lines.append(f"| `{metric}` | " + " | ".join(_rounded(scores[metric]) for scores in table.values()) + " |")
+        lines.append(
+            f"| {of_metric(metric).link} | " + " | ".join(_rounded(scores[metric]) for scores in table.values()) + " |"
+        )
     return "\n".join(lines)
 
 
@@ -125,11 +132,12 @@ def read_table(text: str, name: str) -> Table:
     block = re.search(f"<!-- {name} -->\n(.*?)\n<!-- end {name} -->", text, re.DOTALL)
     assert block is not None, name
     head, _, *lines = ([cell.strip() for cell in line.strip("|").split("|")] for line in block.group(1).splitlines())
+    names = {of_metric(name).link: name for name in METRICS}
     return OrderedDict(
         (
             column,
             OrderedDict(
-                (line[0].strip("`"), float(line[place].replace("-", "nan") if line[place] == "-" else line[place]))
+                (names[line[0]], float(line[place].replace("-", "nan") if line[place] == "-" else line[place]))
                 for line in lines
             ),
         )

@@ -20,6 +20,7 @@ from audiostyle.errors import InputError
 from audiostyle.files import sha256_of_file
 from audiostyle.pipeline import through_the_image
 from audiostyle.settings import Settings, preset
+from audiostyle.study.evaluate.catalogue import metric
 from audiostyle.study.evaluate.measured_files import evaluate_files, labels
 from audiostyle.study.evaluate.sounds import Sound, cut, measure
 from audiostyle.study.evaluate.tables import as_csv, as_document, as_json, as_table
@@ -81,8 +82,7 @@ def test_what_was_cut_or_converted_is_said(clips: Path) -> None:
     assert (same.seconds, fast.seconds) == (2.5, 2.5)
     assert short.seconds == pytest.approx(40000 / 22050)
     assert fast.metrics()["copy_waveform_style"] > 0.9
-    table = "\n".join(as_table(found))
-    assert "fast: 44100 Hz" in table
+    assert "  fast: 44100 Hz" in "\n".join(as_table(found))
 
 
 def test_other_settings_change_the_inversion_and_not_the_analysis(clips: Path) -> None:
@@ -147,14 +147,14 @@ def test_not_a_number_becomes_null_and_an_empty_cell(clips: Path) -> None:
     found = measured(clips, "short.wav", inversion=False)
     found.rows[0].scores["rhythm"]["tempo_matches_style"] = math.nan
     assert json.loads(as_json(found))["sounds"][0]["metrics"]["tempo_matches_style"] is None
-    first = next(csv.DictReader(io.StringIO(as_csv(found))))
+    first = next(csv.DictReader(io.StringIO(as_csv([("", found)]))))
     assert first["tempo_matches_style"] == ""
-    assert next(line for line in as_table(found) if "tempo_matches_style" in line).split()[1] == "-"
+    assert next(line for line in as_table(found) if "tempo is that of style" in line).split()[9] == "-"
 
 
 def test_csv_has_a_row_per_sound(clips: Path) -> None:
     found = measured(clips, "short.wav", inversion=False)
-    rows = list(csv.DictReader(io.StringIO(as_csv(found))))
+    rows = list(csv.DictReader(io.StringIO(as_csv([("", found)]))))
     assert [row["role"] for row in rows] == ["content", "style", "output"]
     assert float(rows[2]["row_ac_r_style"]) == found.rows[2].metrics()["row_ac_r_style"]
 
@@ -163,7 +163,7 @@ def test_csv_has_a_row_per_sound(clips: Path) -> None:
 def test_no_name_in_the_csv_is_a_formula(clips: Path, name: str) -> None:
     found = measured(clips, "short.wav", inversion=False)
     row = dataclasses.replace(found.rows[2], name=name, path=name, note=name, seconds=-1.0)
-    rows = list(csv.reader(io.StringIO(as_csv(dataclasses.replace(found, rows=(*found.rows[:2], row))))))
+    rows = list(csv.reader(io.StringIO(as_csv([("", dataclasses.replace(found, rows=(*found.rows[:2], row)))]))))
     assert rows[3][:5] == [f"'{name}", "output", f"'{name}", "-1.0", f"'{name}"]
 
 
@@ -171,14 +171,15 @@ def test_no_name_in_the_csv_is_a_formula(clips: Path, name: str) -> None:
 def test_the_table_is_aligned_at_every_width(clips: Path, width: int) -> None:
     found = measured(clips, "same.wav", "short.wav", "fast.flac", inversion=False)
     lines = as_table(found, width)
-    names = [line for line in lines if line.startswith("  row_ac_r_style")]
+    names = [line for line in lines if line.startswith("  row curve, r with style")]
     # Too narrow: one output at a time, each beside the scale.
-    assert len(names) == {40: 3, 100: 1, 400: 1}[width]
-    assert all(line.split()[2] == "1" for line in names)
-    assert len({len(line) for line in names}) == 1
+    assert len(names) == {40: 3, 100: 2, 400: 1}[width]
+    assert all(line.split()[5:8] == ["higher", "0.058", "1"] for line in names)
+    assert len({line.index(" 1") for line in names}) == 1
     assert all(line == line.rstrip() for line in lines)
     for name in found.rows[0].metrics():
-        assert sum(line.split()[:1] == [name] for line in lines) == len(names)
+        shown = f"  {metric(name).label}  "
+        assert sum(line.startswith(shown) for line in lines) == len(names), name
 
 
 @pytest.mark.parametrize(
@@ -221,7 +222,8 @@ def test_the_command_prints_the_table_and_writes_both_files(
     args = parse(*paths, *options)
     assert args.run(args) == 0
     shown = capsys.readouterr()
-    assert "row_ac_r_style" in shown.out
+    assert "row curve, r with style" in shown.out
+    assert "Nearer to the style than the content is: " in shown.out
     assert shown.err == ""
     document = json.loads(files[0].read_text())
     jsonschema.validate(document, SCHEMA)
@@ -291,8 +293,8 @@ def test_a_run_that_wrote_another_form_is_measured_by_it(run_of_a_transfer: Path
     record["settings"]["output_format"] = "flac"
     (run_of_a_transfer / "run.json").write_text(json.dumps(record))
     for options in ([], ["--preset", "released"]):
-        _, (_, _, outputs) = command._what_is_measured(parse(str(run_of_a_transfer), *options))
-        assert outputs == [str(run_of_a_transfer / "output.flac")]
+        _, pairs = command._what_is_measured(parse(str(run_of_a_transfer), *options))
+        assert [pair.result for pair in pairs] == [str(run_of_a_transfer / "output.flac")]
 
 
 def test_a_run_whose_clip_has_changed_is_refused(run_of_a_transfer: Path, tmp_path: Path) -> None:

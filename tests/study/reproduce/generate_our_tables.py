@@ -12,6 +12,8 @@ import runpy
 from pathlib import Path
 from typing import Any
 
+from audiostyle.study.evaluate.catalogue import metric as of_metric
+
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = ROOT / "docs" / "reproduction.md"
 BASELINE = ROOT / "docs" / "baseline"
@@ -105,7 +107,9 @@ def metrics_table(text: str) -> str:
     for metric in METRICS:
         for whose, source in sources.items():
             cells = [_cell(source[head][metric]) if head in source else "" for head in heads]
-            lines.append(f"| {f'`{metric}`' if whose == 'theirs' else ''} | {whose} | " + " | ".join(cells) + " |")
+            lines.append(
+                f"| {of_metric(metric).link if whose == 'theirs' else ''} | {whose} | " + " | ".join(cells) + " |"
+            )
     return "\n".join(lines)
 
 

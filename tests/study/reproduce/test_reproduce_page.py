@@ -6,6 +6,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from audiostyle.study import html_parts
 from audiostyle.study.reproduce import page
 
 
@@ -41,10 +42,11 @@ def test_layers_keep_their_names() -> None:
     assert page._words("column_autocorrelation_conv2_1") == "column autocorrelation conv2_1"
 
 
-def test_metrics_say_what_is_better() -> None:
-    table = page._table("t", ["content"], {"mfcc_frechet_style": ["1"], "onset_f_style": ["0"]}, page.direction)
-    assert "mfcc_frechet_style <small>lower is better</small></th>" in table
-    assert "onset_f_style</th>" in table
+def test_metrics_say_which_way_is_nearer_and_lead_to_their_definition() -> None:
+    table = html_parts.metric_table("t", ["content"], {"mfcc_frechet_style": ["1"], "onset_f_style_chance": ["0"]})
+    assert '<a href="#m-mfcc_frechet">timbre (MFCC), distance to style</a> <small>lower is nearer</small></th>' in table
+    assert '<a href="#m-onset_f_chance">onsets, the same by chance, style</a></th>' in table
+    assert '<dt id="m-mfcc_frechet">' in html_parts.definitions(["mfcc_frechet_style"])
 
 
 def test_a_picture_opens_in_its_own_size() -> None:
@@ -52,4 +54,4 @@ def test_a_picture_opens_in_its_own_size() -> None:
     matplotlib.image.imsave(png, np.zeros((4, 4)), format="png")
     shown = page._picture("3b/losses.png", "losses", {"3b/losses.png": png.getvalue()})
     assert '<figure id="3b-losses.png"><a href="#3b-losses.png"><img' in shown
-    assert "figure:target img { width: auto; max-width: none; }" in page._STYLE
+    assert "figure:target img { width: auto; max-width: none; }" in html_parts._STYLE

@@ -13,7 +13,9 @@ import pytest
 import soundfile
 
 from audiostyle.study import reproduce
-from audiostyle.study.reproduce.page import _shown
+from audiostyle.study.evaluate.catalogue import metric
+from audiostyle.study.html_parts import escaped
+from audiostyle.study.html_parts import number as shown_number
 
 SCHEMA = json.loads((Path(reproduce.__file__).parent / "results.schema.json").read_text())
 
@@ -119,10 +121,11 @@ def test_the_page_is_whole_and_needs_nothing_else(page: str) -> None:
 
 def test_the_page_has_every_number(page: str, document) -> None:
     for name, value in document["experiments"]["3b"]["metrics"].items():
-        row = re.search(rf'<th scope="row">{name}(?: <small>[^<]*</small>)?</th>(.*?)</tr>', page)
+        label = re.escape(escaped(metric(name).label))
+        row = re.search(rf'<a href="#m-\w+">{label}</a>(?: <small>[^<]*</small>)?</th>(.*?)</tr>', page)
         cells = re.findall("<td>(.*?)</td>", row.group(1))
         assert len(cells) == 4 + 3
-        assert cells[5] == _shown(value)
+        assert cells[5] == shown_number(value)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +134,7 @@ def test_the_page_has_every_number(page: str, document) -> None:
      (152.2, "152"), (1e7, "1.0e+07"), (0.00004, "0.000"), (-3.0, "−3")],
 )  # fmt: skip
 def test_numbers_are_short(value, text: str) -> None:
-    assert _shown(value) == text
+    assert shown_number(value) == text
 
 
 def test_figures_are_the_papers(reproduced: Path) -> None:

@@ -1,0 +1,62 @@
+"""The two lines follow their rules, and say of the authors' results what docs/reproduction.md says."""
+
+from collections import OrderedDict
+from pathlib import Path
+
+import pytest
+
+from audiostyle.settings import Settings
+from audiostyle.study.evaluate import verdict
+from audiostyle.study.evaluate.measured_files import Row, evaluate_files
+from audiostyle.study.evaluate.verdict import judge
+
+NAMES = [*verdict._TO_STYLE.values(), *verdict._OF_CONTENT.values()]
+
+
+def row(role: str, timbre: float = 0.0, rhythm: float = 0.0, harmony: float = 0.0, rest: float = 0.5) -> Row:
+    scores = OrderedDict.fromkeys(NAMES, rest)
+    scores |= {"mfcc_frechet_style": timbre, "row_ac_r_style": rhythm, "chroma_change_cosine_content": harmony}
+    return Row(role, role, None, 10.0, "", OrderedDict(all=scores))
+
+
+SCALE = [row("content", 2000, 0.1, 1.0, rest=1.0), row("style", 0, 1.0, 0.1, rest=0.0)]
+INVERTED = row("content_inverted", 2000, 0.1, 0.7, rest=0.8)
+
+
+@pytest.mark.parametrize(
+    ("timbre", "rhythm", "harmony", "nearer", "lost"),
+    [
+        (1499, 0.33, 0.2, ["timbre", "rhythm"], []),
+        (1501, 0.32, 0.15, [], ["harmony"]),
+        (2500, -0.5, float("nan"), [], []),
+    ],
+)
+def test_a_quarter_of_the_way_and_a_tenth_that_is_left(timbre, rhythm, harmony, nearer, lost) -> None:
+    found = judge(row("output", timbre, rhythm, harmony), [*SCALE, INVERTED])
+    # What is not asked here is half way in all cases.
+    assert [one for one in found.nearer if one in ("timbre", "rhythm")] == nearer
+    assert list(found.lost) == lost
+
+
+def test_what_the_inversion_loses_is_not_held_against_the_transfer() -> None:
+    # 0.17 is a tenth and more of the way from 0.1 to 0.7, and less of that to 1.0.
+    assert judge(row("output", harmony=0.17), [*SCALE, INVERTED]).lost == ()
+    assert judge(row("output", harmony=0.17), SCALE).lost == ("harmony",)
+
+
+def test_the_lines_are_sentences() -> None:
+    assert verdict.Verdict((), ("harmony",)).lines == (
+        "Nearer to the style than the content is: nothing.",
+        "Lost of the content: harmony.",
+    )
+
+
+def test_of_the_authors_results(shared: Path) -> None:
+    files = [str(shared / "published" / name / "melOut.wav") for name in ("mfcc", "raccac25l0w1em9")]
+    clips = [str(shared / "clips" / name) for name in ("rock17.wav", "reggae07.wav")]
+    found = evaluate_files(*clips, files, Settings(), inversion=False)
+    without, whole = (judge(one, found.scale) for one in found.rows[2:])
+    assert without.nearer == ("timbre", "harmonic structure")
+    assert whole.nearer == ("timbre", "rhythm", "harmonic structure")
+    assert "harmony" in without.lost
+    assert "harmony" in whole.lost
