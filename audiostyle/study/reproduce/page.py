@@ -46,7 +46,11 @@ _SHORT = {
 
 
 def render_report(
-    document: Mapping[str, Any], evaluation: Measurements, files: Mapping[str, bytes], title: str = "Reproduction"
+    document: Mapping[str, Any],
+    evaluation: Measurements,
+    files: Mapping[str, bytes],
+    claims: Mapping[str, Any],
+    title: str = "Reproduction",
 ) -> str:
     """Return the page.
 
@@ -58,6 +62,8 @@ def render_report(
         The same numbers under their headings.
     files : mapping of str to bytes
         Sounds and pictures by their path in the reproduction's folder; what is missing is left out.
+    claims : mapping
+        From :func:`audiostyle.study.reproduce.claims.claims_document`.
     title : str
     """
     experiments = document["experiments"]
@@ -81,6 +87,8 @@ def render_report(
             if f"{name}/losses.png" in files
         ),
         "</div>",
+        "<h2>The paper's sentences</h2>",
+        *_claims(claims),
         "<h2>The paper's figures</h2>",
         *(_picture(name, caption, files) for name, caption in CAPTIONS.items() if name in files),
         "<h2>Metrics</h2>",
@@ -121,10 +129,39 @@ def _warning(document: Mapping[str, Any]) -> list[str]:
         return []
     counts = "-".join(str(count) for count in sorted({min(rounds.values()), max(rounds.values())})) if rounds else "0"
     return [
-        f'<p class="warning"><b>Not the paper\'s numbers:</b> {seconds:g} s of each clip and {counts} '
+        f'<p class="warning"><b>A quick run, not the paper\'s numbers:</b> {seconds:g} s of each clip and {counts} '
         f"round{'s' * (counts != '1')} of descent, where the paper has {_PAPERS_SECONDS:g} s, "
         f"{_PAPERS_ROUNDS[True]} rounds for 3a and {_PAPERS_ROUNDS[False]} for the others.</p>"
     ]
+
+
+def _claims(claims: Mapping[str, Any]) -> list[str]:
+    """A table of what the paper says, and whether it is so here."""
+    cells = {
+        claim["id"]: [_answer(claim["theirs"]), *(_answer(one) for one in claim["ours"])]
+        for claim in claims["claims"]
+        if claim["ours"]
+    }
+    by_id = {claim["id"]: claim for claim in claims["claims"]}
+
+    def head(name: str) -> str:
+        claim = by_id[name]
+        wanted = f"{claim['number']}; true if {claim['comparison']} {claim['threshold']:g} ({claim['why']})"
+        return f"{escaped(claim['sentence'])} <small>{escaped(wanted)}</small>"
+
+    said = (
+        "Each sentence is a number with a threshold, which is ours. One run says whether it holds here; docs/"
+        "reproduction.md has the verdicts over several seeds, and claims.json beside this page all details."
+    )
+    if not any(claim["theirs"] for claim in claims["claims"]):
+        said += " The authors' numbers are of other clips and not shown."
+    if not cells:
+        return [f"<p>{escaped(said)} No sentence can be judged by these experiments alone.</p>"]
+    return [f"<p>{escaped(said)}</p>", table("the paper says", ["theirs", "here"], cells, head)]
+
+
+def _answer(measured: Mapping[str, Any] | None) -> str:
+    return "–" if measured is None else f"{number(measured['value'])} {'yes' if measured['holds'] else 'no'}"
 
 
 def _picture(name: str, caption: str, files: Mapping[str, bytes]) -> str:

@@ -10,6 +10,7 @@ from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.folder import RUN_FILES, RunFolder
 from audiostyle.run.manifest import read_manifest
 from audiostyle.settings import Settings
+from audiostyle.study.reproduce.claims import claims_document
 from audiostyle.study.reproduce.document import as_document, as_json
 from audiostyle.study.reproduce.experiments import Plan
 from audiostyle.study.reproduce.figures import Result, draw_figures
@@ -52,7 +53,7 @@ def write_stage_file(plan: Plan, name: str) -> None:
 
 
 def write_reproduction(plan: Plan, names: Sequence[str], progress: Callable[[str], None]) -> str:
-    """Write figures, sounds, ``results.json`` and ``report.html`` of the finished experiments.
+    """Write figures, sounds, ``results.json``, ``claims.json`` and ``report.html`` of the finished experiments.
 
     Parameters
     ----------
@@ -105,9 +106,11 @@ def write_reproduction(plan: Plan, names: Sequence[str], progress: Callable[[str
         manifests = {name: read_manifest(request.folder) for name, request in requests.items()}
         outputs = {name: read_bytes(os.path.join(request.folder, "output.wav")) for name, request in requests.items()}
         document = as_document(runs, manifests, outputs, evaluation)
+        claims = claims_document({"results.json": document})
         folder.write_bytes("results.json", as_json(document).encode("ascii"))
+        folder.write_bytes("claims.json", as_json(claims).encode("ascii"))
         progress("Writing the page")
-        folder.write_bytes("report.html", render_report(document, evaluation, files).encode("utf-8"))
+        folder.write_bytes("report.html", render_report(document, evaluation, files, claims).encode("utf-8"))
     return os.path.join(plan.folder, "report.html")
 
 

@@ -1,4 +1,4 @@
-"""Remakes the tables of the authors' published results in docs/reproduction.md.
+"""Remakes the tables of the authors' published results in docs/reproduction.md, and published.json in the package.
 
 It needs the folder with the authors' clips, WAVs and pictures:
 
@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from audiostyle.audio.clip import bandpass, load_clip
+from audiostyle.files import sha256_of_file
 from audiostyle.settings import Settings
-from audiostyle.study import evaluate
+from audiostyle.study import evaluate, reproduce
 from audiostyle.study.evaluate import buzz, copying, figure4, overlap, rhythm, spectral
 from audiostyle.study.evaluate.catalogue import metric as of_metric
 from audiostyle.study.evaluate.measured_files import evaluate_files
@@ -27,6 +28,7 @@ from audiostyle.study.evaluate.sounds import Sound, measure
 
 SCHEMA = json.loads((Path(evaluate.__file__).parent / "schema.json").read_text())
 METRICS = SCHEMA["$defs"]["sound"]["properties"]["metrics"]["required"]
+PUBLISHED = Path(reproduce.__file__).parent / "published.json"
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "reproduction.md"
 WAVS = OrderedDict(
     [
@@ -146,11 +148,30 @@ def read_table(text: str, name: str) -> Table:
     )
 
 
+def write_published(shared: Path, wavs: Table) -> None:
+    """Write the numbers of the WAVs, with all their digits, to where the package judges the paper's claims by them."""
+    clips = {"content": "rock17.wav", "style": "reggae07.wav"}
+    document = {
+        "inputs": {
+            role: {"name": name, "sha256": sha256_of_file(shared / "clips" / name)} for role, name in clips.items()
+        },
+        "columns": {
+            column.replace("content inverted", "inverted"): {
+                name: value if np.isfinite(value) else None for name, value in scores.items()
+            }
+            for column, scores in wavs.items()
+        },
+    }
+    PUBLISHED.write_text(json.dumps(document, indent=1) + "\n")
+
+
 def main() -> None:
     """Put both tables between their marks."""
     shared = Path(sys.argv[1])
     text = DOCUMENT.read_text()
-    for name, table in (("published wavs", from_wavs(shared)), ("published pictures", from_pictures(shared))):
+    wavs = from_wavs(shared)
+    write_published(shared, wavs)
+    for name, table in (("published wavs", wavs), ("published pictures", from_pictures(shared))):
         pattern = re.compile(f"(<!-- {name} -->\n).*?(\n<!-- end {name} -->)", re.DOTALL)
         text = pattern.sub(lambda found, table=table: found[1] + as_markdown(table) + found[2], text)
     DOCUMENT.write_text(text)

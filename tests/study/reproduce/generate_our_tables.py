@@ -1,27 +1,35 @@
-"""Remakes the tables of our own results in docs/reproduction.md, from the files in docs/baseline.
+"""Remakes docs/baseline/claims.json and the tables of our own results in docs/reproduction.md and README.md.
 
     PYTHONPATH=. python tests/study/reproduce/generate_our_tables.py
 
-Each of those files is the ``results.json`` of a full reproduction; docs/baseline.md says how to make it.
-The authors' numbers beside ours are those of the document's own table of the published WAVs.
+They come from the files in docs/baseline, each the ``results.json`` of a full reproduction (docs/baseline.md says how
+to make it): ``released.json`` and every ``released_seedN.json`` that is there, whatever experiments it has.  The
+authors' numbers are those of their WAVs, in the package's ``published.json``.
 """
 
 import json
 import re
 import runpy
+import statistics
 from pathlib import Path
 from typing import Any
 
 from audiostyle.study.evaluate.catalogue import metric as of_metric
+from audiostyle.study.reproduce.claims import claims_document, columns_of, published
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = ROOT / "docs" / "reproduction.md"
+README = ROOT / "README.md"
 BASELINE = ROOT / "docs" / "baseline"
 PUBLISHED = runpy.run_path(str(ROOT / "tests" / "study" / "evaluate" / "generate_published_tables.py"))
 
 EXPERIMENTS = ("3a", "3b", "3c", "3d")
-#: What the second column of the table says, and the file.
-OURS = {"ours": "released.json", "another seed": "released_seed2.json", "corrected": "corrected.json"}
+#: Seed to the file of the released settings, and those of another preset.
+SEEDS = {0: "released.json"} | {
+    int(re.search(r"\d+", path.stem)[0]): path.name for path in sorted(BASELINE.glob("released_seed*.json"))
+}
+SEEDS = dict(sorted(SEEDS.items()))
+OURS = {**{f"seed {seed}": name for seed, name in SEEDS.items()}, "corrected": "corrected.json"}
 #: Those metrics that the paper's sentences are judged by, in the order of the claims.
 METRICS = (
     "row_ac_r_style",
@@ -91,25 +99,51 @@ def load(name: str) -> dict[str, Any]:
     return found
 
 
-def columns(document: dict[str, Any]) -> dict[str, dict[str, float | None]]:
-    """Return column to (metric to value): the scale and the experiments."""
-    scale = {row["name"].replace("content inverted, mel", "inverted"): row["metrics"] for row in document["scale"]}
-    return scale | {name: one["metrics"] for name, one in document["experiments"].items()}
+def claims() -> dict[str, Any]:
+    """Return what docs/baseline/claims.json holds."""
+    return claims_document({name: load(name) for name in SEEDS.values()}, {"corrected": load("corrected.json")})
 
 
-def metrics_table(text: str) -> str:
-    """Return the table of the metrics, the authors' lines taken from the document's `text`."""
-    theirs = PUBLISHED["read_table"](text, "published wavs")
-    sources = {"theirs": {name.replace("content inverted", "inverted"): one for name, one in theirs.items()}}
-    sources |= {whose: columns(load(name)) for whose, name in OURS.items()}
+def claims_table() -> str:
+    """Return the table of the claims."""
+    lines = ["| the paper's sentence | number | true if | theirs | ours: median (range), in how many seeds it holds |"
+             " `corrected` | verdict |", "|---|---|---|---:|---:|---:|---|"]  # fmt: skip
+    for claim in claims()["claims"]:
+        section = f" ({claim['section']})" if claim["section"] else ""
+        ours = claim["ours"]
+        held = f", {sum(one['holds'] for one in ours)} of {len(ours)}" if ours else ""
+        cells = [
+            claim["sentence"] + section,
+            claim["number"],
+            f"{claim['comparison']} {claim['threshold']:g}: {claim['why']}",
+            _answer(claim["theirs"]),
+            _spread([one["value"] for one in ours]) + held,
+            _answer(claim["others"]["corrected"]),
+            f"**{claim['verdict']}**" + (f". {claim['remark']}" if claim["remark"] else ""),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def metrics_table() -> str:
+    """Return the table of the metrics: theirs, the median and range of our seeds, and the other preset."""
+    theirs, corrected = published()["columns"], columns_of(load("corrected.json"))
+    seeds = [columns_of(load(name)) for name in SEEDS.values()]
     heads = ("content", "style", "inverted", *EXPERIMENTS)
+    counts = [sum(name in one for one in seeds) for name in EXPERIMENTS]
     lines = ["| metric | whose | " + " | ".join(heads) + " |", "|---|---|" + "---:|" * len(heads)]
+    lines.append("| | seeds | | | | " + " | ".join(map(str, counts)) + " |")
     for metric in METRICS:
-        for whose, source in sources.items():
-            cells = [_cell(source[head][metric]) if head in source else "" for head in heads]
-            lines.append(
-                f"| {of_metric(metric).link if whose == 'theirs' else ''} | {whose} | " + " | ".join(cells) + " |"
-            )
+        values = {head: [one[head][metric] for one in seeds if head in one] for head in heads}
+        rows = {
+            "theirs": [_cell(theirs[head][metric]) for head in heads],
+            "ours, median": [_cell(_median(values[head])) for head in heads],
+            "ours, range": ["" if head in heads[:3] else _range(values[head]) for head in heads],
+            "corrected": [_cell(corrected[head][metric]) for head in heads],
+        }
+        for whose, cells in rows.items():
+            head = of_metric(metric).link if whose == "theirs" else ""
+            lines.append(f"| {head} | {whose} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -130,7 +164,7 @@ def questions_table() -> str:
     """Return the table of the paper's open questions."""
     lines = ["| | " + " | ".join(QUESTION_COLUMNS) + " |", "|---|" + "---:|" * len(QUESTION_COLUMNS)]
     for label, file in QUESTIONS.items():
-        source = columns(load(file))
+        source = columns_of(load(file))
         cells = [
             " / ".join(_cell(source[head][metric], 2) for head, metric in each) for each in QUESTION_COLUMNS.values()
         ]
@@ -138,24 +172,97 @@ def questions_table() -> str:
     return "\n".join(lines)
 
 
+def figures_table() -> str:
+    """Return README's table of the figures."""
+    command = "run_transfer.py rock17.wav reggae07.wav"
+    return "\n".join(
+        [
+            "| figure | one by one | time on 2 cores | expect: median (range) of our seeds [the authors' result] |",
+            "|---|---|---|---|",
+            "| 1, 2 | `spectrogram.png` and `mel.png` of any run | | |",
+            *(
+                f"| {figure} | `{command} {options}-o {name}` | {time} | {_expected(name)} |"
+                for name, figure, options, time in (
+                    ("3a", "3a", "--spec ", "16 min*, 2.6 GB"),
+                    ("3b", "3b; 4a, 4b", "", "5 min 22 s*, 1.6 GB"),
+                    ("3c", "3c", "--rowac ", "6 min 3 s*, 1.6 GB"),
+                    ("3d", "3d; 4c, 4d", "--rowac --colac ", "4 min 27 s, 1.6 GB"),
+                )
+            ),
+        ]
+    )
+
+
+def _expected(name: str) -> str:
+    """What an experiment comes to, over the seeds that there are."""
+    runs = [found for file in SEEDS.values() if (found := load(file)["experiments"].get(name))]
+    theirs = published()["columns"][name]
+
+    def both(metric: str, digits: int = 2) -> str:
+        ours = _spread([run["metrics"][metric] for run in runs], digits)
+        return f"{ours} [{_cell(theirs[metric], digits)}]"
+
+    loss = f"{len(runs)} seed{'s' * (len(runs) != 1)}: loss {_spread([run['rounds'][-1]['total'] for run in runs], 0)}"
+    distance = f"MFCC distance to the style {both('mfcc_frechet_style')}"
+    if name == "3a":
+        return f"{loss}; far from both clips: {distance}"
+    rows = f"row-autocorrelation r {both('row_ac_r_style')}"
+    if name == "3b":
+        return f"{loss}; no beat of the style: {rows}"
+    if name == "3c":
+        return f"{loss}; the style's beat: {rows}; stuck rows {both('stuck_row_count')}"
+    return f"{loss}; {rows}; {distance}"
+
+
 def remade(text: str) -> str:
-    """Return the document with its tables of our results remade."""
+    """Return docs/reproduction.md or README.md with its tables of our results remade."""
     for name, table in (
-        ("our metrics", metrics_table(text)),
-        ("our runs", runs_table()),
-        ("open questions", questions_table()),
+        ("claims", claims_table),
+        ("our metrics", metrics_table),
+        ("our runs", runs_table),
+        ("open questions", questions_table),
+        ("figures", figures_table),
     ):
-        pattern = re.compile(f"(<!-- {name} -->\n).*?(\n<!-- end {name} -->)", re.DOTALL)
-        text = pattern.sub(lambda found, table=table: found[1] + table + found[2], text)
+        if f"<!-- {name} -->" in text:
+            pattern = re.compile(f"(<!-- {name} -->\n).*?(\n<!-- end {name} -->)", re.DOTALL)
+            made = table()
+            text = pattern.sub(lambda found, made=made: found[1] + made + found[2], text)
     return text
 
 
+def _answer(measured: dict[str, Any] | None) -> str:
+    return "" if measured is None else f"{_cell(measured['value'], 2)}, {'yes' if measured['holds'] else 'no'}"
+
+
+def _median(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def _range(values: list[float | None], digits: int | None = None) -> str:
+    known = [value for value in values if value is not None]
+    return f"{_cell(min(known), digits)} to {_cell(max(known), digits)}" if len(known) > 1 else ""
+
+
+def _spread(values: list[float | None], digits: int = 2) -> str:
+    """Median, and the range if there are several values."""
+    span = _range(values, digits)
+    return _cell(_median(values), digits) + (f" ({span})" if span else "")
+
+
 def _cell(value: float | None, digits: int | None = None) -> str:
-    if digits is not None and value is not None and abs(value) < 100:
-        return f"{value:.{1 if abs(value) >= 10 else digits}f}"
+    if digits is not None and value is not None and abs(value) < 100 and value != round(value):
+        return f"{value:.{min(digits, 1) if abs(value) >= 10 else digits}f}"
     rounded: str = PUBLISHED["_rounded"](float("nan") if value is None else value)
     return rounded
 
 
+def main() -> None:
+    """Write everything."""
+    (BASELINE / "claims.json").write_text(json.dumps(claims(), indent=1, ensure_ascii=False) + "\n")
+    for document in (DOCUMENT, README):
+        document.write_text(remade(document.read_text()))
+
+
 if __name__ == "__main__":
-    DOCUMENT.write_text(remade(DOCUMENT.read_text()))
+    main()

@@ -29,7 +29,7 @@ def document(seconds: float, **rounds: int) -> dict:
 def test_a_small_reproduction_says_so(made: dict, words: str) -> None:
     (warning,) = page._warning(made)
     assert words in warning
-    assert "Not the paper's numbers" in warning
+    assert "A quick run, not the paper's numbers" in warning
 
 
 def test_a_whole_reproduction_has_no_warning() -> None:

@@ -34,7 +34,7 @@ def test_every_file_is_there(reproduced: Path) -> None:
     found = {path.name for path in reproduced.iterdir()}
     assert found == {
         "3a", "3b", "3d", "content.wav", "style.wav", "content_inverted_mel.wav", "content_inverted_spectrogram.wav",
-        "figure1.png", "figure2.png", "figure3.png", "figure4.png", "results.json", "report.html",
+        "figure1.png", "figure2.png", "figure3.png", "figure4.png", "results.json", "claims.json", "report.html",
     }  # fmt: skip
     samples, rate = soundfile.read(reproduced / "content.wav")
     whole, _ = soundfile.read(reproduced.parent / "clips" / "rock.wav")
@@ -117,6 +117,18 @@ def test_the_page_is_whole_and_needs_nothing_else(page: str) -> None:
     assert {tag for tag, _ in reader.tags}.isdisjoint({"script", "link", "iframe", "object"})
     assert not re.search(r"(https?:|url\(|@import|file:)", re.sub(r'"data:[^"]*"', "", page))
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
+
+
+def test_the_page_judges_the_papers_sentences(page: str, reproduced: Path) -> None:
+    claims = json.loads((reproduced / "claims.json").read_text())
+    judged = [one for one in claims["claims"] if one["ours"]]
+    assert "no-beat" in {one["id"] for one in judged}
+    # These clips are not the paper's.
+    assert {one["theirs"] for one in claims["claims"]} == {None}
+    assert "The authors&#x27; numbers are of other clips" in page
+    for one in judged:
+        assert f'<th scope="row">{escaped(one["sentence"])} <small>' in page
+    assert {one["verdict"] for one in judged} == {"inconclusive"}
 
 
 def test_the_page_has_every_number(page: str, document) -> None:
