@@ -10,6 +10,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import shutil
 import stat
 import time
 import uuid
@@ -21,8 +22,10 @@ from audiostyle.errors import InputError, WriteFailed
 
 __all__ = [
     "PART_PREFIX",
+    "check_new_folder",
     "check_output",
     "defused",
+    "new_folder",
     "open_regular",
     "read_bytes",
     "reason",
@@ -158,6 +161,59 @@ def replacing(path: AnyPath, what: str) -> Iterator[Path]:
         # After the rename there is nothing under this name any more.
         with contextlib.suppress(OSError, ValueError):
             os.unlink(part)
+
+
+def check_new_folder(path: AnyPath, what: str) -> None:
+    """Find out before the long part that a folder can be made by :func:`new_folder`.
+
+    Parameters
+    ----------
+    path : path
+        The folder; it must not be there, or be empty.
+    what : str
+        What will be in it, to begin a sentence: ``The bundle``.
+
+    Raises
+    ------
+    InputError
+        If there is something already, or no folder to make it in.
+    """
+    target = Path(os.path.abspath(os.fsdecode(path)))
+    said = f"{what} cannot be made as {shown(path)}"
+    if os.path.lexists(target) and not (target.is_dir() and not target.is_symlink() and not os.listdir(target)):
+        raise InputError(f"{said}: there is something already; name a new folder.")
+    if not target.parent.is_dir() or not os.access(target.parent, os.W_OK):
+        raise InputError(f"{said}: {shown(target.parent)} is no folder to write to.")
+
+
+@contextlib.contextmanager
+def new_folder(path: AnyPath, what: str) -> Iterator[Path]:
+    """Give an empty folder to fill, which takes the name `path` when the block ends well, and is removed otherwise.
+
+    Parameters
+    ----------
+    path, what
+        As for :func:`check_new_folder`.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_new_folder`.
+    RunError
+        If the system refuses to write, in the block or afterwards.
+    """
+    check_new_folder(path, what)
+    target = Path(os.path.abspath(os.fsdecode(path)))
+    part = target.with_name(f"{PART_PREFIX}{uuid.uuid4().hex}")
+    try:
+        part.mkdir()
+        yield part
+        os.replace(part, target)
+        synchronise(target.parent)
+    except OSError as error:
+        raise RunError(f"{what} could not be written to {shown(path)}: {reason(error)}.") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def write_bytes(path: AnyPath, data: bytes, what: str) -> None:

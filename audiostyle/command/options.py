@@ -100,16 +100,23 @@ class _ListSettings(argparse.Action):
         parser.exit()
 
 
-def add_setting_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--preset``, ``--set``, ``--list-settings``, the authors' flags and the options above."""
-    _add_what_is_computed(parser).add_argument(
+def add_setting_options(parser: argparse.ArgumentParser, flags: bool = True) -> None:
+    """Add ``--preset``, ``--set``, ``--list-settings``, the authors' flags and the options above.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    flags : bool
+        Whether ``--help`` shows the authors' ``--spec``, ``--rowac`` and ``--colac``; they are known in any case.
+    """
+    _add_what_is_computed(parser, flags).add_argument(
         "--list-settings",
         action=_ListSettings,
         help="print every setting with its value on this command line and its meaning, and exit",
     )
 
 
-def _add_what_is_computed(parser: argparse.ArgumentParser) -> Any:
+def _add_what_is_computed(parser: argparse.ArgumentParser, flags: bool = True) -> Any:
     group = parser.add_argument_group("what is computed")
     group.add_argument(
         "--preset",
@@ -117,9 +124,12 @@ def _add_what_is_computed(parser: argparse.ArgumentParser) -> Any:
         help="released: what the authors' code does; paper: what the paper's text says; corrected: the audible "
         "faults mended; listening: what is best to hear, as far as it is known (default: released)",
     )
-    group.add_argument("--spec", action="store_true", help="transfer spectrogram images instead of mel images")
-    group.add_argument("--rowac", action="store_true", help="match the row autocorrelation (rhythm)")
-    group.add_argument("--colac", action="store_true", help="match the column autocorrelation (harmony)")
+    for option, words in (
+        ("--spec", "transfer spectrogram images instead of mel images"),
+        ("--rowac", "match the row autocorrelation (rhythm)"),
+        ("--colac", "match the column autocorrelation (harmony)"),
+    ):
+        group.add_argument(option, action="store_true", help=words if flags else argparse.SUPPRESS)
     group.add_argument("--cpu", action="store_true", help="run on the CPU, the same as --device cpu (D11)")
     group.add_argument("--float64", action="store_true", help="64-bit arithmetic in the network: exact and slow")
     fields = {field.name: field for field in dataclasses.fields(Settings)}

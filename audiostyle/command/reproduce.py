@@ -59,12 +59,18 @@ def add_parser(subparsers: Any) -> None:
         help="write the stage file of each experiment too (docs/stages.md): with results.json the baseline for a port",
     )
     parser.add_argument(
+        "--bundle",
+        metavar="FOLDER",
+        help="make one folder to be published too: results, stage files (as by --stages), sounds, claims, checksums "
+        "and a description for programs (RO-Crate)",
+    )
+    parser.add_argument(
         "--weights", metavar="FILE", help="VGG-19 weights in any known form, or the word random "
         "(default: vgg19_weights/vgg19_normalized.pkl)"
     )  # fmt: skip
     parser.add_argument("--yes", action="store_true", help="fetch missing weights without asking")
     parser.add_argument("--quiet", action="store_true", help="print warnings and errors only")
-    add_setting_options(parser)
+    add_setting_options(parser, flags=False)
     parser.set_defaults(run=run)
 
 
@@ -83,10 +89,14 @@ def run(args: argparse.Namespace) -> int:
 
     from audiostyle.command.interrupt import graceful_signals
     from audiostyle.command.obtain import find_weights
+    from audiostyle.files import check_new_folder
+    from audiostyle.study.reproduce.bundle import write_bundle
     from audiostyle.study.reproduce.experiments import Plan, finished_run, run_experiment
     from audiostyle.study.reproduce.write_up import prepare_folder, write_reproduction, write_stage_file
 
     with graceful_signals():
+        if args.bundle:
+            check_new_folder(args.bundle, "The bundle")
         prepare_folder(args.output)
         if clips is None:
             from audiostyle.demo.clips import write_clips
@@ -107,12 +117,16 @@ def run(args: argparse.Namespace) -> int:
             status = _run_one(args, functools.partial(run_experiment, plan, name))
             if status:
                 return status
-        if args.stages:
+        if args.stages or args.bundle:
             for name in names:
                 _say(args, f"Writing {os.path.join(args.output, name, 'stages.h5')} ...")
                 write_stage_file(plan, name)
         finished = [name for name in _NAMES if finished_run(plan, name) is not None]
         report = write_reproduction(plan, finished, lambda text: _say(args, f"{text} ..."))
+        if args.bundle:
+            _say(args, "Making the bundle ...")
+            write_bundle(args.bundle, args.output, finished)
+            _say(args, f"{args.bundle} is the folder to publish; its README.md says what of it holds the clips.")
     _say(args, f"Open {report} in a browser; results.json beside it has the numbers, figure1.png to figure4.png the "
          "paper's figures.")  # fmt: skip
     return 0

@@ -82,8 +82,7 @@ def _add_output(parser: argparse.ArgumentParser, required: bool = False) -> None
     parser.add_argument(
         "--format",
         choices=_FORMATS,
-        default="pickle",
-        help="pickle, which the authors' Python 2 code loads too, or h5 (default: %(default)s)",
+        help="pickle, which the authors' Python 2 code loads too, or h5 (default: h5 if FILE ends in .h5, else pickle)",
     )
     parser.add_argument("--force", action="store_true", help="replace the file if it is there")
 
@@ -100,6 +99,11 @@ def _output(args: argparse.Namespace) -> Path:
     from audiostyle.command.obtain import output_path
 
     return output_path(args.output, args.force)
+
+
+def _form(args: argparse.Namespace, path: Path) -> str:
+    """Return the form that was asked for, by ``--format`` or by the file's ending."""
+    return args.format or ("h5" if path.suffix.lower() == ".h5" else "pickle")
 
 
 def _save(made: "Converted", path: Path, form: str) -> int:
@@ -152,7 +156,7 @@ def _convert(args: argparse.Namespace) -> int:
     from audiostyle.weights.load import inspect_weights
 
     path = _output(args)
-    return _save(converted(inspect_weights(args.file)), path, args.format)
+    return _save(converted(inspect_weights(args.file)), path, _form(args, path))
 
 
 def _normalize(args: argparse.Namespace) -> int:
@@ -169,7 +173,7 @@ def _normalize(args: argparse.Namespace) -> int:
     made = normalised_on(weights, progress, len(pictures), sha256)
     dead = sum(int((mean < DEAD_BELOW).sum()) for mean in (made.means or {}).values())
     show(f"{len(pictures)} pictures, SHA-256 of the set {sha256}; {dead} filters never answer and keep their scale.")
-    return _save(made, path, args.format)
+    return _save(made, path, _form(args, path))
 
 
 def _progress(items: Iterable[Any], total: int) -> Iterator[Any]:
@@ -189,7 +193,7 @@ def _fetch(args: argparse.Namespace) -> int:
     from audiostyle.command.obtain import fetch_weights
 
     path = _output(args)
-    fetch_weights(path, args.format)
+    fetch_weights(path, _form(args, path))
     show(f"Wrote {shown(path)} ({path.stat().st_size / 1e6:.0f} MB), normalised by the shipped mean activations.")
     return 0
 
@@ -198,4 +202,4 @@ def _random(args: argparse.Namespace) -> int:
     from audiostyle.weights.convert import drawn
 
     path = _output(args)
-    return _save(drawn(args.seed), path, args.format)
+    return _save(drawn(args.seed), path, _form(args, path))

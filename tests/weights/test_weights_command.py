@@ -51,7 +51,7 @@ def test_convert_and_look_again(shared, succeeds, fails, tmp_path):
 
     # Once more, into the other form: nothing is normalised twice.
     assert "there already" in fails("convert", output, "-o", output)
-    succeeds("convert", output, "-o", tmp_path / "weights.h5", "--format", "h5")
+    succeeds("convert", output, "-o", tmp_path / "weights.h5")
     again = inspect_weights(tmp_path / "weights.h5")
     assert again.sha256 == arrays_sha256(imagenet_weights(shared))
     assert again.record["normalised_by"] == "the source"

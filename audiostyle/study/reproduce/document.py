@@ -16,10 +16,14 @@ from audiostyle.study.evaluate.tables import SCHEMA as METRICS_SCHEMA
 from audiostyle.study.reproduce.experiments import EXPERIMENTS
 from audiostyle.version import __version__
 
-__all__ = ["SCHEMA", "as_document", "as_json"]
+__all__ = ["PAPERS_ROUNDS", "PAPERS_SECONDS", "SCHEMA", "as_document", "as_json", "is_quick"]
 
 #: Name and version of the JSON's form; ``results.schema.json`` beside this module describes it.
 SCHEMA = "audiostyle-reproduction/1"
+
+PAPERS_SECONDS = 10
+#: Of 3b, 3c and 3d, and of 3a (D5).
+PAPERS_ROUNDS = (39, 24)
 
 _SOUND = ("name", "sha256")
 _RUN = ("started", "ended", "evaluations", "first_loss", "last_loss", "seconds_per_evaluation", "peak_memory_bytes")
@@ -40,7 +44,7 @@ def as_document(
     manifests : mapping of str to dict
         Their ``run.json``.
     outputs : mapping of str to bytes
-        Their ``output.wav``.
+        Their sound files.
     evaluation : Measurements
         Of their sounds.
     """
@@ -78,6 +82,13 @@ def as_document(
             for name, run in runs.items()
         },
     }
+
+
+def is_quick(document: Mapping[str, Any]) -> bool:
+    """Say whether clips or descents were shorter than the paper's."""
+    rounds = {name: len(one["rounds"]) for name, one in document["experiments"].items()}
+    enough = all(count >= PAPERS_ROUNDS[name == "3a"] for name, count in rounds.items())
+    return not (document["analysis"]["duration"] >= PAPERS_SECONDS and enough)
 
 
 def as_json(document: dict[str, Any]) -> str:

@@ -12,14 +12,12 @@ from typing import Any
 from audiostyle.isolation import isolated
 from audiostyle.study.evaluate.measured_files import Measurements, Row
 from audiostyle.study.html_parts import definitions, escaped, metric_table, number, player, table, whole_page
+from audiostyle.study.reproduce.document import PAPERS_ROUNDS, PAPERS_SECONDS, is_quick
 from audiostyle.study.reproduce.figures import CAPTIONS
 from audiostyle.study.reproduce.scale import SCALE
 
 __all__ = ["render_report"]
 
-_PAPERS_SECONDS = 10
-# Of 3b, 3c and 3d, and of 3a (D5).
-_PAPERS_ROUNDS = (39, 24)
 _PICTURES = {
     "mel.png": "mel image: content, style, result",
     "mfcc.png": "MFCC image: content, style, result",
@@ -67,6 +65,7 @@ def render_report(
     title : str
     """
     experiments = document["experiments"]
+    results = [row for row in evaluation.rows if row.role == "output"]
     body = [
         f"<h1>{escaped(title)}</h1>",
         _introduction(document),
@@ -77,7 +76,7 @@ def render_report(
         "</div>",
         "<h2>The four experiments</h2>",
         '<div class="grid">',
-        *(player(files[f"{name}/output.wav"], f"{name}: {one['title']}") for name, one in experiments.items()),
+        *(player(files[str(row.path)], f"{row.name}: {experiments[row.name]['title']}") for row in results),
         "</div>",
         _facts(experiments),
         '<div class="grid wide">',
@@ -125,13 +124,13 @@ def _warning(document: Mapping[str, Any]) -> list[str]:
     """Say on top that the experiments were smaller than the paper's, if they were."""
     seconds = document["analysis"]["duration"]
     rounds = {name: len(one["rounds"]) for name, one in document["experiments"].items()}
-    if seconds >= _PAPERS_SECONDS and all(count >= _PAPERS_ROUNDS[name == "3a"] for name, count in rounds.items()):
+    if not is_quick(document):
         return []
     counts = "-".join(str(count) for count in sorted({min(rounds.values()), max(rounds.values())})) if rounds else "0"
     return [
         f'<p class="warning"><b>A quick run, not the paper\'s numbers:</b> {seconds:g} s of each clip and {counts} '
-        f"round{'s' * (counts != '1')} of descent, where the paper has {_PAPERS_SECONDS:g} s, "
-        f"{_PAPERS_ROUNDS[True]} rounds for 3a and {_PAPERS_ROUNDS[False]} for the others.</p>"
+        f"round{'s' * (counts != '1')} of descent, where the paper has {PAPERS_SECONDS:g} s, "
+        f"{PAPERS_ROUNDS[True]} rounds for 3a and {PAPERS_ROUNDS[False]} for the others.</p>"
     ]
 
 

@@ -71,7 +71,7 @@ def measure_sounds(
     style: str,
     folder: str,
     scale: Sequence[str],
-    experiments: Sequence[str],
+    experiments: Mapping[str, str],
     settings: Settings,
     progress: Callable[[str], None],
 ) -> Measurements:
@@ -85,23 +85,21 @@ def measure_sounds(
         Of the whole reproduction.
     scale : sequence of str
         From :func:`write_scale`.
-    experiments : sequence of str
+    experiments : mapping of str to str
+        Name to its sound, relative to the folder.
     settings : Settings
         ``duration`` and offsets.
     progress : callable
         Called with the name of each sound.
     """
     inverted = [name for name in scale if name.startswith("content_inverted")]
-    outputs = [*inverted, *(os.path.join(name, "output.wav") for name in experiments)]
-    paths = [os.path.join(folder, name) for name in outputs]
+    outputs = {name: SCALE[name] for name in inverted} | {path: name for name, path in experiments.items()}
+    paths = [os.path.join(folder, path) for path in outputs]
     found = evaluate_files(content, style, paths, settings, inversion=False, progress=progress)
     rows = list(found.rows[:2])
-    for name, row in zip(outputs, found.rows[2:], strict=True):
-        if name in inverted:
-            row = dataclasses.replace(row, name=SCALE[name], role="content_inverted", path=name)
-        else:
-            row = dataclasses.replace(row, name=os.path.dirname(name), path=name)
-        rows.append(row)
+    for (path, name), row in zip(outputs.items(), found.rows[2:], strict=True):
+        role = "content_inverted" if path in inverted else row.role
+        rows.append(dataclasses.replace(row, name=name, role=role, path=path))
     return Measurements(found.analysis, tuple(rows))
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 
+from audiostyle.audio.sound_writer import sound_name
 from audiostyle.files import read_bytes
 from audiostyle.pipeline import Analysis, analyse, read_back
 from audiostyle.run.archive import ARCHIVE_NAME, Archive
@@ -78,6 +79,8 @@ def write_reproduction(plan: Plan, names: Sequence[str], progress: Callable[[str
     requests = {name: plan.request(name) for name in names}
     runs = {name: Archive.read(os.path.join(one.folder, ARCHIVE_NAME)) for name, one in requests.items()}
     settings = {name: one.settings for name, one in requests.items()}
+    # Its settings are the run's own: what they say of the form, the run has written.
+    sounds = {name: f"{name}/{sound_name(one)}" for name, one in settings.items()}
     content = analyse(plan.content, plan.settings, plan.settings.offset_content)
     style = analyse(plan.style, plan.settings.of_style, plan.settings.offset_style)
     with RunFolder(plan.folder) as folder:
@@ -92,7 +95,7 @@ def write_reproduction(plan: Plan, names: Sequence[str], progress: Callable[[str
             plan.style,
             plan.folder,
             scale,
-            names,
+            sounds,
             plan.settings,
             lambda name: progress(f"Measuring {name}"),
         )
@@ -101,11 +104,11 @@ def write_reproduction(plan: Plan, names: Sequence[str], progress: Callable[[str
         for name, request in requests.items():
             for file in RUN_FILES:
                 path = os.path.join(request.folder, file)
-                if file.endswith((".png", ".wav")) and os.path.exists(path):
+                if file.endswith(".png") and os.path.exists(path):
                     files[f"{name}/{file}"] = read_bytes(path)
+            files[sounds[name]] = read_bytes(os.path.join(plan.folder, sounds[name]))
         manifests = {name: read_manifest(request.folder) for name, request in requests.items()}
-        outputs = {name: read_bytes(os.path.join(request.folder, "output.wav")) for name, request in requests.items()}
-        document = as_document(runs, manifests, outputs, evaluation)
+        document = as_document(runs, manifests, {name: files[sounds[name]] for name in names}, evaluation)
         claims = claims_document({"results.json": document})
         folder.write_bytes("results.json", as_json(document).encode("ascii"))
         folder.write_bytes("claims.json", as_json(claims).encode("ascii"))

@@ -44,6 +44,15 @@ def test_mistakes_are_sentences(arguments, said, tmp_path, monkeypatch, capsys) 
     assert said in error
 
 
+def test_help_leaves_out_what_the_experiments_decide(capsys) -> None:
+    assert main(["reproduce", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert not [option for option in ("--spec", "--rowac", "--colac") if f"{option} " in said]
+    assert "--row-weight" in said
+    assert main(["transfer", "--help"]) == 0
+    assert "--rowac" in capsys.readouterr().out
+
+
 def test_the_papers_clips_are_found_here(tmp_path, monkeypatch, capsys) -> None:
     from audiostyle.command import reproduce
 

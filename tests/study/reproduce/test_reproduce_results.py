@@ -1,5 +1,6 @@
 """What a reproduction leaves: figures, numbers that keep to their schema, and a page that needs nothing else."""
 
+import dataclasses
 import html.parser
 import json
 import re
@@ -12,10 +13,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from audiostyle.files import sha256_of_file
 from audiostyle.study import reproduce
 from audiostyle.study.evaluate.catalogue import metric
 from audiostyle.study.html_parts import escaped
 from audiostyle.study.html_parts import number as shown_number
+from audiostyle.study.reproduce.write_up import write_reproduction
 
 SCHEMA = json.loads((Path(reproduce.__file__).parent / "results.schema.json").read_text())
 
@@ -83,6 +86,16 @@ def test_a_second_time_gives_the_same(again, reproduced: Path, page: str) -> Non
     again(["3a", "3b", "3d"], lambda text: None)
     assert (reproduced / "results.json").read_bytes() == before
     assert (reproduced / "report.html").read_text() == page
+
+
+def test_a_sound_of_another_form_is_measured_and_played(plan, run_one, tmp_path: Path) -> None:
+    settings = dataclasses.replace(plan.settings, output_format="flac")
+    flac = dataclasses.replace(plan, folder=str(tmp_path), settings=settings)
+    run_one("3b", of=flac)
+    page = Path(write_reproduction(flac, ["3b"], lambda text: None)).read_text()
+    assert 'src="data:audio/flac;base64,' in page
+    document = json.loads((tmp_path / "results.json").read_text())
+    assert document["experiments"]["3b"]["output_sha256"] == sha256_of_file(tmp_path / "3b" / "output.flac")
 
 
 class Reader(html.parser.HTMLParser):
