@@ -199,7 +199,7 @@ def new_folder(path: AnyPath, what: str) -> Iterator[Path]:
     ------
     InputError
         As :func:`check_new_folder`.
-    RunError
+    WriteFailed
         If the system refuses to write, in the block or afterwards.
     """
     check_new_folder(path, what)
@@ -211,7 +211,7 @@ def new_folder(path: AnyPath, what: str) -> Iterator[Path]:
         os.replace(part, target)
         synchronise(target.parent)
     except OSError as error:
-        raise RunError(f"{what} could not be written to {shown(path)}: {reason(error)}.") from error
+        raise WriteFailed(f"{what} could not be written to {shown(path)}: {reason(error)}.") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

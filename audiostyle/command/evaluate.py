@@ -10,7 +10,7 @@ from typing import Any
 
 from audiostyle.command.terminal import show, show_state
 
-__all__ = ["add_parser", "run"]
+__all__ = ["add_parser", "run", "what_is_measured"]
 
 
 def add_parser(subparsers: Any) -> None:
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
             chosen[name] = getattr(args, name)
     if args.json == args.csv == "-":
         raise InputError("--json and --csv both name the standard output; give one of them a file.")
-    base, pairs = _what_is_measured(args)
+    base, pairs = what_is_measured(args)
     settings = base.with_text(chosen)
     if args.page and args.pairs:
         raise InputError("--page shows the results of one pair of clips; leave out --pairs.")
@@ -148,7 +148,7 @@ def _measure(args: argparse.Namespace, pairs: Sequence[Any], settings: Any) -> N
     show(*(set_as_table(found, width) if args.pairs else as_table(found[0][1], width)))
 
 
-def _what_is_measured(args: argparse.Namespace) -> tuple[Any, list[Any]]:
+def what_is_measured(args: argparse.Namespace) -> tuple[Any, list[Any]]:
     """Return the settings that the options change, and a line for each output."""
     from audiostyle.errors import InputError
     from audiostyle.settings import preset

@@ -27,6 +27,7 @@ _COMMANDS = (
     "compare",
     "evaluate",
     "reproduce",
+    "listening",
     "pairs",
     "batch",
     "worker",

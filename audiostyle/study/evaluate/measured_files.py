@@ -19,7 +19,7 @@ from audiostyle.study.evaluate.outside import Measures
 from audiostyle.study.evaluate.sounds import MINIMUM_SECONDS, Sound, measure
 from audiostyle.weights.load import Weights
 
-__all__ = ["LOSSES", "OUTSIDE", "Measurements", "Row", "evaluate_files", "labels"]
+__all__ = ["LOSSES", "OUTSIDE", "Measurements", "Row", "evaluate_files", "labels", "load_output"]
 
 #: Headings of what is measured on request only.
 LOSSES, OUTSIDE = "the paper's losses, with their weights", "measured elsewhere"
@@ -140,7 +140,7 @@ def evaluate_files(
         "style": bandpass(load_clip(style, analysis, analysis.offset_style), analysis),
     }
     # Found before the slow part: a file that cannot be used.
-    loaded = [_load_output(path, analysis) for path in outputs]
+    loaded = [load_output(path, analysis) for path in outputs]
     scale = {name: measure(samples, analysis) for name, samples in clips.items()}
     rows = []
 
@@ -188,7 +188,7 @@ def _add_losses(
     losses = PaperLosses(content, style, weights, settings)
     for row in rows:
         if row.role == "output" and row.path is not None:
-            samples = _load_output(row.path, settings)[0]
+            samples = load_output(row.path, settings)[0]
         elif row.role == "content_inverted" and inverted is not None:
             samples = inverted
         else:
@@ -213,7 +213,7 @@ def _converted(samples: np.ndarray, settings: Settings, analysis: Settings) -> n
     return librosa.resample(samples, orig_sr=settings.sample_rate, target_sr=analysis.sample_rate, res_type="soxr_hq")
 
 
-def _load_output(path: str, analysis: Settings) -> tuple[np.ndarray, str]:
+def load_output(path: str, analysis: Settings) -> tuple[np.ndarray, str]:
     """Return an output's samples, as many as there are up to the duration, and a note of what was changed."""
     from audiostyle.audio.clip import load_clip
 

@@ -282,9 +282,9 @@ def test_a_run_says_itself_what_it_was_made_of(
 
 
 def test_the_inversion_is_that_of_the_run_unless_another_is_asked_for(run_of_a_transfer: Path) -> None:
-    settings, _ = command._what_is_measured(parse(str(run_of_a_transfer)))
+    settings, _ = command.what_is_measured(parse(str(run_of_a_transfer)))
     assert settings.inversion == "griffinlim"
-    settings, _ = command._what_is_measured(parse(str(run_of_a_transfer), "--preset", "released"))
+    settings, _ = command.what_is_measured(parse(str(run_of_a_transfer), "--preset", "released"))
     assert (settings.inversion, settings.duration) == ("released", 1.5)
 
 
@@ -293,7 +293,7 @@ def test_a_run_that_wrote_another_form_is_measured_by_it(run_of_a_transfer: Path
     record["settings"]["output_format"] = "flac"
     (run_of_a_transfer / "run.json").write_text(json.dumps(record))
     for options in ([], ["--preset", "released"]):
-        _, pairs = command._what_is_measured(parse(str(run_of_a_transfer), *options))
+        _, pairs = command.what_is_measured(parse(str(run_of_a_transfer), *options))
         assert [pair.result for pair in pairs] == [str(run_of_a_transfer / "output.flac")]
 
 
