@@ -133,6 +133,8 @@ def as_lines(analysis: ListeningOutcome) -> list[str]:
         quartiles = f"{one.lower_quartile:.1f} to {one.upper_quartile:.1f}"
         interval = "too few listeners" if one.interval is None else f"{one.interval[0]:.1f} to {one.interval[1]:.1f}"
         lines.append(f"{one.name:<{width}}  {one.median:6.1f}  {quartiles:<12}  {interval}")
+    if not analysis.conditions:
+        lines = [f"{analysis.listeners} listeners, none of whom can be relied upon."]
     if analysis.excluded:
         lines += ["", "Left out (BS.1534):", *(f"  {who}: {why}" for who, why in analysis.excluded.items())]
     return lines

@@ -154,7 +154,7 @@ def _webmushra(name: str, trials: Sequence[Trial], question: str) -> str:
     lines += [
         "  - type: finish",
         "    name: Thank you",
-        "    content: Your answers have been sent.",
+        "    content: Please send your answers.",
         "    showResults: false",
         "    writeResults: true",
     ]
