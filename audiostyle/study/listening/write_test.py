@@ -4,6 +4,7 @@ import html
 import json
 import os
 import random
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -74,8 +75,13 @@ def write_test(
             "question": question,
             "trials": {trial.id: trial.key for trial in trials},
         }
-        # First, since a test without its key is of no use; the folder appears after it.
-        write_bytes(key_path(folder), (json.dumps(key, indent=1) + "\n").encode("ascii"), "The key")
+        text = json.dumps(key, indent=1) + "\n"
+    try:
+        write_bytes(key_path(folder), text.encode("ascii"), "The key")
+    except BaseException:
+        # Without its key a test is of no use.
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def read_key(folder: str) -> dict[str, Any]:

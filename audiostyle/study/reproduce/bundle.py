@@ -45,7 +45,7 @@ Check the files with `sha256sum -c SHA256SUMS`. Compare a port with a stage file
 
 Who publishes this adds an author, a publisher and a licence of the numbers to `ro-crate-metadata.json`.
 
-**Rights.** `content.wav`, `style.wav`, `report.html` and the stage files hold {seconds:g} s of both clips: publish them
+**Rights.** `content.wav`, `style.wav`, the pages and the stage files hold {seconds:g} s of both clips: publish them
 only if you may. The numbers are facts.
 """
 

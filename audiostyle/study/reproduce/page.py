@@ -145,7 +145,8 @@ def _claims(claims: Mapping[str, Any]) -> list[str]:
 
     def head(name: str) -> str:
         claim = by_id[name]
-        wanted = f"{claim['number']}; true if {claim['comparison']} {claim['threshold']:g} ({claim['why']})"
+        sign = claim["comparison"].replace("<=", "≤").replace(">=", "≥")
+        wanted = f"{claim['number']}; true if {sign} {claim['threshold']:g} ({claim['why']})"
         return f"{escaped(claim['sentence'])} <small>{escaped(wanted)}</small>"
 
     said = (
@@ -160,7 +161,9 @@ def _claims(claims: Mapping[str, Any]) -> list[str]:
 
 
 def _answer(measured: Mapping[str, Any] | None) -> str:
-    return "–" if measured is None else f"{number(measured['value'])} {'yes' if measured['holds'] else 'no'}"
+    if measured is None:
+        return "–"
+    return f"{number(measured['value'])}\N{NO-BREAK SPACE}{'yes' if measured['holds'] else 'no'}"
 
 
 def _picture(name: str, caption: str, files: Mapping[str, bytes]) -> str:
