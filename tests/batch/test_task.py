@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,6 +49,9 @@ class Bowl:
 
     def features(self, image: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         return dict.fromkeys(STYLE_LAYERS, image[:, :, ::4, ::4])
+
+    def each_feature(self, image: np.ndarray, names: tuple[str, ...]) -> Iterable[tuple[str, np.ndarray]]:
+        return self.features(image, names).items()
 
 
 @pytest.fixture

@@ -31,6 +31,9 @@ class Bowl:
     def features(self, image, names):
         return {name: np.asarray(image)[:, :, ::4, ::4] for name in STYLE_LAYERS}
 
+    def each_feature(self, image, names):
+        return self.features(image, names).items()
+
 
 @pytest.fixture(scope="session")
 def plan(tmp_path_factory) -> Plan:
