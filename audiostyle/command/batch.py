@@ -175,6 +175,8 @@ def _engine(
             connection = read_connection(Path(args.scheduler))
             return engine.join(connection["address"], connection, gpu)
         files = {name: os.path.abspath(path) for name in ("cert", "key") if (path := getattr(args, f"tls_{name}"))}
+        if len(files) == 1:
+            raise InputError("--tls-cert and --tls-key go together.")
         return engine.join(args.scheduler, files, gpu)
     gpus = chosen_gpus(args.gpus or "all") if gpu else []
     if args.listen and not re.fullmatch(r".+:\d{1,5}", args.listen):
