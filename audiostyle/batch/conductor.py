@@ -131,6 +131,7 @@ def conduct(
     *,
     retry: bool = False,
     max_failures: int = 0,
+    under_way: set[str] | None = None,
 ) -> None:
     """Run what is left of the entries; each is brought up to date.
 
@@ -148,6 +149,8 @@ def conduct(
         Whether to try again what has failed for good.
     max_failures : int
         So many end the batch; 0 for no limit.
+    under_way : set of str, optional
+        Holds, at every moment and at the end, the signatures of tasks that were handed out and have not come back.
 
     Raises
     ------
@@ -161,12 +164,14 @@ def conduct(
         pinned = pin(batch, engine.call(machine_facts, shared.device, shared.threads, shared.convolution))
     by_signature = {entry.line.signature: entry for entry in entries}
     listener.begin(list(todo), lambda entry: expected_evaluations(plan.settings(entry.line.values)))
+    under_way = set() if under_way is None else under_way
     count = in_a_row = 0
 
     def next_task() -> Task | None:
         if not todo:
             return None
         entry = todo.popleft()
+        under_way.add(entry.line.signature)
         return make_task(batch, plan, entry, pinned)
 
     def heard(event: dict[str, Any]) -> None:
@@ -177,6 +182,7 @@ def conduct(
     with contextlib.closing(engine.run(next_task, heard)) as outcomes:
         for outcome in outcomes:
             entry = by_signature[outcome["signature"]]
+            under_way.discard(outcome["signature"])
             entry.event = dict(outcome)
             journal.add(**outcome)
             listener.ended(outcome)

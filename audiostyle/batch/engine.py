@@ -343,4 +343,4 @@ def _security(connection: Mapping[str, str]) -> Any:
     pair = {
         f"tls_{role}_{part}": connection[part] for role in ("client", "scheduler", "worker") for part in ("cert", "key")
     }
-    return Security(require_encryption=True, tls_ca_file=connection["cert"], **pair)
+    return Security(require_encryption=True, tls_ca_file=connection.get("ca", connection["cert"]), **pair)

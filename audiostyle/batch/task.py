@@ -10,7 +10,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from audiostyle.optimise import Evaluation
     from audiostyle.weights.load import Weights
 
-__all__ = ["Hear", "Outcome", "Task", "carry_out"]
+__all__ = ["Hear", "Outcome", "Task", "carry_out", "forget"]
 
 Task = Mapping[str, Any]
 Outcome = dict[str, Any]
@@ -91,6 +91,17 @@ def carry_out(task: Task, hear: Hear, interruption: Interruption) -> Outcome:
     except Exception as error:
         outcome |= {"event": "failed", **_unexpected(error)}
     return outcome | {"seconds": round(time.monotonic() - started, 1), "warnings": reporter.warnings}
+
+
+def forget(batch: Path, signatures: Iterable[str]) -> None:
+    """Take back that tasks ended their processes: it was whoever conducts the batch that ended them."""
+    for signature in signatures:
+        with contextlib.suppress(OSError):
+            _note(batch, signature).unlink()
+
+
+def _note(batch: Path, signature: str) -> Path:
+    return batch / "running" / f"{signature}.json"
 
 
 def _work(task: Task, reporter: "_TaskReporter", interruption: Interruption) -> int:
@@ -213,7 +224,7 @@ def _remembered(task: Task, folder: Path) -> Iterator[None]:
     _Deadly
         If that has happened too often without a round in between.
     """
-    note = Path(task["batch"]) / "running" / f"{task['signature']}.json"
+    note = _note(Path(task["batch"]), task["signature"])
     rounds, deaths = finished_rounds(folder), 0
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         before = json.loads(note.read_text())

@@ -107,6 +107,7 @@ def _conduct(
     from audiostyle.batch.conductor import BatchStopped, conduct
     from audiostyle.batch.journal import Journal
     from audiostyle.batch.results import write_all
+    from audiostyle.batch.task import forget
     from audiostyle.command.batch_progress import BatchProgress, tell_plan, tell_summary
 
     signal = 0
@@ -119,7 +120,8 @@ def _conduct(
         part = f"{shard[0]}-of-{shard[1]}" if args.shard else ""
         with graceful_signals() as interruption, Journal(folder, part) as journal, BatchProgress() as progress:
             interruption.promise = "The batch stops after this evaluation, and finished rounds are kept"
-            again = {"retry": args.retry, "max_failures": max_failures}
+            under_way: set[str] = set()
+            again = {"retry": args.retry, "max_failures": max_failures, "under_way": under_way}
             try:
                 with _engine(args, folder, plan, entries, interruption) as engine:
                     conduct(folder, plan, entries, engine, journal, progress, **again)
@@ -130,6 +132,8 @@ def _conduct(
                 raise
             except WriteFailed as error:
                 stopped = BatchStopped(f"{error} The batch was stopped; the same command goes on with it.")
+            finally:
+                forget(folder, under_way)
             signal = interruption.signal
     elif not args.shard:
         plan.write(folder)
@@ -175,6 +179,8 @@ def _engine(
             connection = read_connection(Path(args.scheduler))
             return engine.join(connection["address"], connection, gpu)
         files = {name: os.path.abspath(path) for name in ("cert", "key") if (path := getattr(args, f"tls_{name}"))}
+        if len(files) == 1:
+            raise InputError("--tls-cert and --tls-key go together.")
         return engine.join(args.scheduler, files, gpu)
     gpus = chosen_gpus(args.gpus or "all") if gpu else []
     if args.listen and not re.fullmatch(r".+:\d{1,5}", args.listen):

@@ -44,6 +44,7 @@ def test_a_dry_run_writes_nothing(table: Path, tmp_path: Path, capsys: pytest.Ca
         (["{table}", "-o", "{out}", "--gpus", "0"], "the batch's device is the CPU"),
         (["{table}", "-o", "{out}", "--listen", "here"], "takes an address and a port"),
         (["{table}", "-o", "{out}", "--scheduler", "{table}.d"], "cannot be read"),
+        (["{table}", "-o", "{out}", "--scheduler", "tls://here:1", "--tls-key", "x"], "--tls-cert and --tls-key go"),
         (["{table}", "-o", "{out}", "--cluster", "{table}"], "is no TOML"),
         (["nowhere.csv", "-o", "{out}"], "there is no such file"),
         (["{folder}"], "holds no batch"),

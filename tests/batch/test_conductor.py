@@ -13,6 +13,7 @@ from audiostyle.batch.conductor import BatchStopped, Listener, make_task, survey
 from audiostyle.batch.journal import Journal, last_outcomes, read_events
 from audiostyle.batch.machine import WrongMachine, check_machine, pin, read_pin
 from audiostyle.batch.results import write_all
+from audiostyle.batch.task import forget
 from audiostyle.command.main import main
 
 FAILED = {"event": "failed", "kind": "run", "sentence": "It failed."}
@@ -271,3 +272,23 @@ def test_make_task_keeps_a_float_s_bits(planned: Callable, tmp_path: Path) -> No
     plan = planned(points=[{"style_weight": "0.1"}])
     (entry,) = survey(tmp_path, plan)[:1]
     assert json.loads(json.dumps(make_task(tmp_path, plan, entry, FACTS)))["settings"]["style_weight"] == 0.1
+
+
+def test_tasks_that_end_with_the_batch_are_not_blamed(planned: Callable, conducted: Callable, tmp_path: Path) -> None:
+    full = {"event": "failed", "kind": "disk", "sentence": "The disk is full."}
+    under_way: set[str] = set()
+    plan = planned()
+
+    class TwoAtATime(FakeEngine):
+        def run(self, next_task: Callable, hear: Callable):
+            first, second = next_task(), next_task()
+            for task in (first, second):
+                (tmp_path / "batch" / "running").mkdir(exist_ok=True)
+                (tmp_path / "batch" / "running" / f"{task['signature']}.json").touch()
+            yield {"signature": first["signature"], **full}
+
+    with pytest.raises(BatchStopped):
+        conducted(plan, TwoAtATime(), under_way=under_way)
+    assert under_way == {plan.lines[1].signature}
+    forget(tmp_path / "batch", under_way)
+    assert os.listdir(tmp_path / "batch" / "running") == [f"{plan.lines[0].signature}.json"]
