@@ -3,6 +3,7 @@
 import argparse
 import ast
 import errno
+import json
 import sys
 from collections import OrderedDict
 from pathlib import Path
@@ -14,6 +15,7 @@ from audiostyle.command import evaluate, reproduce, stages
 from audiostyle.command.terminal import show, show_state
 from audiostyle.errors import InputError
 from audiostyle.settings import Settings
+from audiostyle.study.evaluate import all_metrics
 from audiostyle.study.evaluate.measured_files import Measurements, Row
 from audiostyle.study.reproduce.document import _machine
 
@@ -67,7 +69,9 @@ def test_lines_that_were_asked_for_must_be_written(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("option", [[], ["--csv", "-"], ["--json", "-"]])
 def test_evaluate(option: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    scores = OrderedDict(rhythm=OrderedDict(tempo=1.0))
+    schema = json.loads((Path(all_metrics.__file__).parent / "schema.json").read_text())
+    names = schema["$defs"]["sound"]["properties"]["metrics"]["required"]
+    scores = OrderedDict(rhythm=OrderedDict.fromkeys(names, 1.0))
     rows = [Row(name, name, HOSTILE, 1.0, "", scores) for name in ("content", "style")]
     measured = Measurements(Settings(), (*rows, Row(HOSTILE, "output", HOSTILE, 1.0, HOSTILE, scores)))
 
