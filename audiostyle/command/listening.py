@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from audiostyle.command.terminal import tell
+from audiostyle.command.terminal import show, tell
 
 __all__ = ["add_parser", "run"]
 
@@ -89,4 +89,4 @@ def _analyse(args: argparse.Namespace) -> None:
     if args.json:
         text = json.dumps(dataclasses.asdict(found), indent=1) + "\n"
         write_bytes(args.json, text.encode("ascii"), "The outcome")
-    tell(*as_lines(found))
+    show(*as_lines(found))
