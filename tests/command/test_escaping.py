@@ -79,7 +79,7 @@ def test_evaluate(option: list[str], monkeypatch: pytest.MonkeyPatch, capsys: py
         progress(HOSTILE)  # type: ignore[operator]
         return measured
 
-    monkeypatch.setattr("audiostyle.study.evaluate.measured_files.evaluate_files", measure)
+    monkeypatch.setattr("audiostyle.study.evaluate.pair_sets.evaluate_files", measure)
     terminal(monkeypatch)
     parser = argparse.ArgumentParser()
     evaluate.add_parser(parser.add_subparsers())
