@@ -14,7 +14,9 @@ SCHEDULER = """
 import sys
 from pathlib import Path
 from audiostyle.batch.engine import local_cluster
+from audiostyle.network.blas import choose_blas_kernels
 if __name__ == "__main__":
+    choose_blas_kernels()
     with local_cluster(Path(sys.argv[1]), int(sys.argv[2]), 1, listen="127.0.0.1:0"):
         print("ready", flush=True)
         sys.stdin.read()

@@ -25,7 +25,7 @@ def command(*arguments: object) -> list[str]:
 
 def finish(*arguments: object, **options: object) -> subprocess.CompletedProcess:
     return subprocess.run(
-        command(*arguments), capture_output=True, text=True, timeout=1500, check=False, cwd=ROOT, **options
+        command(*arguments), capture_output=True, text=True, timeout=3600, check=False, cwd=ROOT, **options
     )
 
 
@@ -36,7 +36,7 @@ def write_place(folder: Path) -> Path:
     return folder
 
 
-def wait_for(what: Callable[[], object], seconds: float = 600) -> None:
+def wait_for(what: Callable[[], object], seconds: float = 1800) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, "it did not happen"

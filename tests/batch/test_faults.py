@@ -118,7 +118,7 @@ def test_a_worker_is_killed(place: Path, undisturbed: list[Path], started: Calla
         held = [worker for worker in workers_of(process) if worker.cpu_times().user > 2]
         if held:
             held[0].kill()
-    said, _ = process.communicate(timeout=1500)
+    said, _ = process.communicate(timeout=3600)
     assert process.returncode == 0, said
     assert "Traceback" not in said
     check(batch, undisturbed)
@@ -193,7 +193,7 @@ def test_the_disk_is_full(place: Path, undisturbed: list[Path], started: Callabl
                 stream.write(bytes(2**16))
         except OSError:
             pass
-    said, _ = process.communicate(timeout=600)
+    said, _ = process.communicate(timeout=3600)
     assert process.returncode == 3, said
     assert "the disk is full" in said or "are free there" in said
     assert "The batch was stopped; the same command goes on with it." in said
