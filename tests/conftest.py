@@ -1,7 +1,6 @@
 """Fixtures for the material beside the repository, which is not part of it, and a cache for each test process."""
 
 import os
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 @pytest.fixture(scope="session")
-def shared() -> Path:
+def shared():
     """The folder ``../shared``; the test is skipped where it is absent."""
     if not SHARED.is_dir():
         pytest.skip(f"needs {SHARED}, which holds the paper's clips, weights and recorded numbers")
@@ -29,6 +28,6 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def golden(shared: Path) -> Callable[[str], Mapping[str, np.ndarray]]:
+def golden(shared):
     """Opens one file of numbers recorded by running the authors' code."""
     return lambda name: np.load(shared / "golden" / name)

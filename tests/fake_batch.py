@@ -5,9 +5,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
 
 #: A program that is a scheduler, with as many workers as its second argument says, until its standard input ends.
 SCHEDULER = """
@@ -24,7 +22,7 @@ if __name__ == "__main__":
 FACTS = {"device": "cpu", "threads": 1, "onednn": "oneDNN", "openblas": "", "python": "3", "numpy": "1", "scipy": "1"}
 
 
-def leave_a_run(task: dict[str, Any], state: str = "finished", **changes: Any) -> None:
+def leave_a_run(task, state="finished", **changes):
     """Write what a transfer leaves, as far as a batch looks at it."""
     folder, settings = Path(task["folder"]), task["settings"]
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,14 +63,14 @@ def leave_a_run(task: dict[str, Any], state: str = "finished", **changes: Any) -
 class FakeEngine:
     """Ends each task as it is told to, by the name of its folder; finished if it is not."""
 
-    def __init__(self, endings: dict[str, list[dict[str, Any]]] | None = None) -> None:
+    def __init__(self, endings=None):
         self.endings = endings or {}
-        self.tasks: list[dict[str, Any]] = []
+        self.tasks = []
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def call(self, function, *arguments):
         return FACTS
 
-    def run(self, next_task: Callable[[], Any], hear: Callable) -> Generator[dict[str, Any], None, None]:
+    def run(self, next_task, hear):
         while (task := next_task()) is not None:
             self.tasks.append(task)
             hear({"signature": task["signature"], "begun": True, "by": "here:1"})
@@ -84,7 +82,7 @@ class FakeEngine:
             yield {"signature": task["signature"], "worker": "here:1", "seconds": 1.0, **ending}
 
 
-def work_quickly(task: dict[str, Any], hear: Callable, interruption: Any) -> dict[str, Any]:
+def work_quickly(task, hear, interruption):
     """Do what the task's folder is called, in a worker's process."""
     name, trace = Path(task["folder"]).name, Path(task["batch"]) / "trace" / task["signature"]
     trace.parent.mkdir(exist_ok=True)
@@ -103,7 +101,7 @@ def work_quickly(task: dict[str, Any], hear: Callable, interruption: Any) -> dic
     return {"signature": task["signature"], "event": "finished", "worker": str(os.getpid())}
 
 
-def surroundings() -> dict[str, Any]:
+def surroundings():
     """Describe the process that this is called in."""
     import dask
 

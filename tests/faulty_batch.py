@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,35 +18,35 @@ SHORT = ["--weights", "random", "--duration", "0.5", "--iterations", "7", "--max
 PAIRS = "content,style\nclips/rock.wav,clips/reggae.wav\nclips/reggae.wav,clips/rock.wav\n"
 
 
-def command(*arguments: object) -> list[str]:
+def command(*arguments):
     return [sys.executable, "-m", "audiostyle", *map(str, arguments)]
 
 
-def finish(*arguments: object, **options: object) -> subprocess.CompletedProcess:
+def finish(*arguments, **options):
     return subprocess.run(
         command(*arguments), capture_output=True, text=True, timeout=3600, check=False, cwd=ROOT, **options
     )
 
 
-def write_place(folder: Path) -> Path:
+def write_place(folder):
     """Write two clips and a table of two pairs."""
     write_clips(folder / "clips", 0.6)
     (folder / "pairs.csv").write_text(PAIRS)
     return folder
 
 
-def wait_for(what: Callable[[], object], seconds: float = 1800) -> None:
+def wait_for(what, seconds=1800):
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.05)
 
 
-def rounds(batch: Path) -> list[Path]:
+def rounds(batch):
     return sorted(batch.glob("runs/*/*/run.000[23].h5"))
 
 
-def check(batch: Path, undisturbed: list[Path]) -> None:
+def check(batch, undisturbed):
     """Compare image and sound of every transfer with those that nobody disturbed."""
     plan = read_plan(batch)
     for line, expected in zip(plan.lines, undisturbed, strict=True):

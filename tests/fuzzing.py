@@ -9,9 +9,6 @@ import random
 import resource
 import struct
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
 
 from audiostyle.errors import InputError
 
@@ -20,13 +17,13 @@ MOST_BYTES = 2**31
 # What sizes, counts and offsets are not, as the files have them and as JSON does.
 FAR = (2**40, 2**63 - 1, 2**63, 2**64 - 1)
 ODD = (0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
-VALUES: tuple[Any, ...] = (
+VALUES = (
     *(None, True, -1, 0, 1.5, 2**31, 2**63, 10**400, -(10**400), 1e308, float("inf"), float("nan")),
     *("", "\x1b[2J\nAll is well.", "\ud800", "a\0b", "../" * 40, "x" * 5000, [], {}, [[]], {"a": {}}, [1, "2", None]),
 )
 
 
-def damage(data: bytes, chance: random.Random) -> bytes:
+def damage(data, chance):
     """Change bytes or numbers, cut a piece out, double one, or cut the file off."""
     damaged = bytearray(data)
     for _ in range(chance.randint(1, 4)):
@@ -53,7 +50,7 @@ def damage(data: bytes, chance: random.Random) -> bytes:
     return bytes(damaged)
 
 
-def damage_json(value: Any, chance: random.Random) -> Any:
+def damage_json(value, chance):
     """Put odd values into what JSON can hold, or take some out; the value is changed."""
     for _ in range(chance.randint(1, 3)):
         place = value
@@ -75,14 +72,12 @@ def damage_json(value: Any, chance: random.Random) -> Any:
     return value
 
 
-def dumped(value: Any) -> bytes:
+def dumped(value):
     """Return JSON text of anything, infinite numbers too."""
     return json.dumps(value).encode()
 
 
-def for_some_time(
-    seconds: float, make: Callable[[random.Random], Any], use: Callable[[Any], object], least: int = 50
-) -> None:
+def for_some_time(seconds, make, use, least=50):
     """Make one damaged thing after the other and use it, until the time is up.
 
     Parameters
@@ -108,7 +103,7 @@ def for_some_time(
     assert seed - first >= least
 
 
-def _one(thing: Any, use: Callable[[Any], object]) -> None:
+def _one(thing, use):
     before = os.times()
     try:
         use(thing)
@@ -126,18 +121,18 @@ def _one(thing: Any, use: Callable[[Any], object]) -> None:
         assert peak < MOST_BYTES + 2**30, f"{peak / 2**30:.1f} GiB"
 
 
-def pieces(files: Mapping[str, bytes]) -> Callable[[random.Random], tuple[str, bytes]]:
+def pieces(files):
     """Return what makes a damaged one of some whole files: its name and its bytes."""
     names = sorted(files)
 
-    def make(chance: random.Random) -> tuple[str, bytes]:
+    def make(chance):
         name = chance.choice(names)
         return name, damage(files[name], chance)
 
     return make
 
 
-def written(path: Path, data: bytes) -> Path:
+def written(path, data):
     """Write a file and return its path."""
     path.write_bytes(data)
     return path

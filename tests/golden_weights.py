@@ -2,7 +2,6 @@
 
 import hashlib
 from functools import lru_cache
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -50,12 +49,12 @@ def _imagenet(shared):
     return tuple(arrays)
 
 
-def imagenet_raw(shared: Path):
+def imagenet_raw(shared):
     """The 32 ImageNet arrays as trained (read-only), read here with h5py alone."""
     return list(_imagenet(shared))
 
 
-def imagenet_weights(shared: Path):
+def imagenet_weights(shared):
     """The 32 ImageNet arrays, normalised with the recorded mean activations."""
     with np.load(shared / "vgg19" / "mean_activations.npz") as means:
         return normalise(_imagenet(shared), dict(means))

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -11,22 +9,22 @@ MAGIC = b"AudioStyle run archive\n"
 HEADER_SIZE = 16384
 
 
-def header_of(data: bytes) -> dict[str, Any]:
+def header_of(data):
     """Return an archive's header."""
     return json.loads(data[len(MAGIC) :].split(b"\n")[0])
 
 
-def sealed(text: bytes) -> bytes:
+def sealed(text):
     """Return a header that is sealed as ours is."""
     return (MAGIC + text + b"\n" + hashlib.sha256(text).hexdigest().encode() + b"\n").ljust(HEADER_SIZE, b"\0")
 
 
-def with_header(data: bytes, header: Any) -> bytes:
+def with_header(data, header):
     """Give an archive another header that is sealed as ours is."""
     return sealed(json.dumps(header).encode()) + data[HEADER_SIZE:]
 
 
-def with_table(data: bytes, name: str, change: Callable[[np.ndarray], None]) -> bytes:
+def with_table(data, name, change):
     """Change numbers in a table, and seal it and the header as ours are."""
     header = header_of(data)
     entry = header["tables"][name]
@@ -38,7 +36,7 @@ def with_table(data: bytes, name: str, change: Callable[[np.ndarray], None]) -> 
     return whole[: entry["offset"]] + array.tobytes() + whole[entry["offset"] + array.nbytes :]
 
 
-def with_description(data: bytes, text: bytes) -> bytes:
+def with_description(data, text):
     """Give an archive another description, at its end, and seal it as ours is."""
     header = header_of(data)
     header["tables"]["description"].update(

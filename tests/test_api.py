@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "api.md").read_text
 
 
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def clips(tmp_path_factory):
     """A folder with rock.wav and reggae.wav, which is the working folder meanwhile."""
     folder, before = tmp_path_factory.mktemp("clips"), Path.cwd()
     write_clips(folder, 3.0)
@@ -28,14 +27,14 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.chdir(before)
 
 
-def run(*arguments: str) -> str:
+def run(*arguments):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_every_public_name_is_there() -> None:
+def test_every_public_name_is_there():
     for name in audiostyle.__all__:
         assert getattr(audiostyle, name).__doc__ or name == "PRESETS"
     assert set(audiostyle.__all__) <= set(dir(audiostyle))
@@ -43,7 +42,7 @@ def test_every_public_name_is_there() -> None:
         audiostyle.trasnfer  # noqa: B018
 
 
-def test_the_documents_examples_run_and_agree_with_the_command(clips: Path) -> None:
+def test_the_documents_examples_run_and_agree_with_the_command(clips):
     options = ["--weights", "random", "--duration", "2", "--rowac", "--colac"]
     options += ["--iterations", "3", "--max-evaluations", "3", "--quiet"]
     run("-m", "audiostyle", "transfer", "rock.wav", "reggae.wav", *options, "-o", "out")
@@ -54,7 +53,7 @@ def test_the_documents_examples_run_and_agree_with_the_command(clips: Path) -> N
     np.testing.assert_array_equal(api, command)
 
 
-def test_the_short_example_runs(clips: Path) -> None:
+def test_the_short_example_runs(clips):
     assert "round 2: " in run(str(ROOT / "examples" / "transfer.py"), "rock.wav", "reggae.wav", "random", "short.wav")
     rate, samples = wavfile.read(clips / "short.wav")
     assert rate == 22050

@@ -17,7 +17,7 @@ MODULES = sorted(
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_examples(module: str) -> None:
+def test_examples(module):
     if module.startswith("audiostyle.network"):
         start_theano()
     outcome = doctest.testmod(importlib.import_module(module))
@@ -25,7 +25,7 @@ def test_examples(module: str) -> None:
     assert not outcome.failed
 
 
-def test_there_are_examples_where_a_newcomer_looks() -> None:
+def test_there_are_examples_where_a_newcomer_looks():
     rooms = {module.split(".")[1] for module in MODULES}
     assert rooms >= {"audio", "image", "network", "study"}
     assert sum(path.read_text().count(">>> ") for path in (ROOT / "audiostyle").rglob("*.py")) > 30

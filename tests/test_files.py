@@ -19,11 +19,11 @@ from audiostyle.files import (
 )
 
 
-def names(folder: Path) -> list[str]:
+def names(folder):
     return sorted(os.listdir(folder))
 
 
-def test_a_block_that_ends_well_replaces_the_file(tmp_path: Path) -> None:
+def test_a_block_that_ends_well_replaces_the_file(tmp_path):
     target = tmp_path / "table.csv"
     target.write_bytes(b"old")
     with replacing(target, "The table") as part:
@@ -34,11 +34,11 @@ def test_a_block_that_ends_well_replaces_the_file(tmp_path: Path) -> None:
     assert names(tmp_path) == ["table.csv"]
 
 
-def test_a_block_that_raises_leaves_all_as_it_was(tmp_path: Path) -> None:
+def test_a_block_that_raises_leaves_all_as_it_was(tmp_path):
     target = tmp_path / "table.csv"
     target.write_bytes(b"old")
 
-    def interrupted() -> None:
+    def interrupted():
         with replacing(target, "The table") as part:
             part.write_bytes(b"half")
             raise KeyboardInterrupt
@@ -49,7 +49,7 @@ def test_a_block_that_raises_leaves_all_as_it_was(tmp_path: Path) -> None:
     assert names(tmp_path) == ["table.csv"]
 
 
-def test_a_new_file_has_the_permissions_that_umask_gives(tmp_path: Path) -> None:
+def test_a_new_file_has_the_permissions_that_umask_gives(tmp_path):
     before = os.umask(0o027)
     try:
         write_bytes(tmp_path / "x", b"", "The table")
@@ -58,13 +58,13 @@ def test_a_new_file_has_the_permissions_that_umask_gives(tmp_path: Path) -> None
     assert stat.S_IMODE(os.stat(tmp_path / "x").st_mode) == 0o640
 
 
-def test_a_full_disk_is_a_sentence() -> None:
+def test_a_full_disk_is_a_sentence():
     with pytest.raises(RunError, match=r"^The table could not be written to .*"):
         write_bytes("/proc/table.csv", b"x", "The table")
 
 
 @pytest.mark.parametrize("kind", ["folder", "fifo", "link", "dangling", "socket"])
-def test_what_is_no_regular_file_is_never_replaced(tmp_path: Path, kind: str) -> None:
+def test_what_is_no_regular_file_is_never_replaced(tmp_path, kind):
     target = tmp_path / "target"
     if kind == "folder":
         target.mkdir()
@@ -84,7 +84,7 @@ def test_what_is_no_regular_file_is_never_replaced(tmp_path: Path, kind: str) ->
     assert "nowhere" not in names(tmp_path)
 
 
-def test_special_files_are_not_read(tmp_path: Path) -> None:
+def test_special_files_are_not_read(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     for path in (tmp_path / "fifo", tmp_path, Path("/dev/zero")):
         with pytest.raises(InputError, match=r"cannot be read: (it is not a regular file|.*folder)"):
@@ -93,7 +93,7 @@ def test_special_files_are_not_read(tmp_path: Path) -> None:
             open_regular(path)
 
 
-def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_too_large_is_refused(tmp_path):
     (tmp_path / "x").write_bytes(b"12345")
     assert read_bytes(tmp_path / "x", 5) == b"12345"
     with pytest.raises(InputError, match="larger"):
@@ -101,12 +101,12 @@ def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["no/such/folder/x.json", "a\0b", "", "."])
-def test_impossible_outputs_are_refused_before_the_work(tmp_path: Path, path: str) -> None:
+def test_impossible_outputs_are_refused_before_the_work(tmp_path, path):
     with pytest.raises(InputError, match="cannot be written to"):
         check_output(path, "The numbers")
 
 
-def test_an_input_is_not_replaced(tmp_path: Path) -> None:
+def test_an_input_is_not_replaced(tmp_path):
     clip = tmp_path / "clip.wav"
     clip.write_bytes(b"sound")
     (tmp_path / "sub").mkdir()
@@ -115,7 +115,7 @@ def test_an_input_is_not_replaced(tmp_path: Path) -> None:
     check_output(tmp_path / "other.wav", "The numbers", [clip])
 
 
-def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+def test_what_a_killed_writer_left_is_removed(tmp_path):
     kept = [tmp_path / f"{PART_PREFIX}{name}" for name in ("young", "locked", "folder", "link")]
     left = tmp_path / f"{PART_PREFIX}old"
     for path in (*kept[:2], left):
@@ -130,7 +130,7 @@ def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
     assert names(tmp_path) == sorted([*(path.name for path in kept), "table.csv"])
 
 
-def test_a_writer_holds_its_part(tmp_path: Path) -> None:
+def test_a_writer_holds_its_part(tmp_path):
     with replacing(tmp_path / "slow", "It") as part:
         part.write_bytes(b"slow")
         os.utime(part, (0, 0))

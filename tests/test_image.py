@@ -26,13 +26,13 @@ images = numpy_strategies.arrays(
 )
 
 
-def spread(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
+def spread(shape, seed=0):
     return np.random.RandomState(seed).uniform(-4, 0, shape)
 
 
 @pytest.mark.parametrize(("mode", "representation"), [("mel", "mel"), ("spec", "spectrogram")])
 @pytest.mark.parametrize("clip", ["content", "style"])
-def test_golden_images(golden: Golden, clip: str, mode: str, representation: str) -> None:
+def test_golden_images(golden, clip, mode, representation):
     recorded, settings = golden("images.npz"), Settings(representation=representation)
     log_spec = log_spectrogram(golden("audio.npz")[f"{clip}_pre"], settings)
     image, (low, high) = values_to_image(spectrogram_to_values(log_spec, settings), settings)
@@ -57,7 +57,7 @@ def test_golden_images(golden: Golden, clip: str, mode: str, representation: str
         ("style", "spec", (810, 58)),
     ],
 )
-def test_golden_maximum_becomes_black(golden: Golden, clip: str, mode: str, place: tuple[int, int]) -> None:
+def test_golden_maximum_becomes_black(golden, clip, mode, place):
     settings = Settings(representation="mel" if mode == "mel" else "spectrogram")
     values = spectrogram_to_values(log_spectrogram(golden("audio.npz")[f"{clip}_pre"], settings), settings)
     assert np.unravel_index(values.argmax(), values.shape) == place
@@ -66,7 +66,7 @@ def test_golden_maximum_becomes_black(golden: Golden, clip: str, mode: str, plac
     assert values_to_image(values, corrected)[0][place] == 255
 
 
-def test_golden_way_back(golden: Golden) -> None:
+def test_golden_way_back(golden):
     tensors, recorded = golden("images.npz"), golden("inversion_mel.npz")
     high, low = tensors["content_max_min_mel"]
     values = tensor_to_values(tensors["content_tensor_mel"], {"content": (low, high)}, Settings())
@@ -79,7 +79,7 @@ def test_golden_way_back(golden: Golden) -> None:
     np.testing.assert_allclose(values, golden("inversion_spec.npz")["specOut"], rtol=0, atol=1e-5)
 
 
-def naive_image(values: np.ndarray, maximum: str, rounding: str) -> np.ndarray:
+def naive_image(values, maximum, rounding):
     low, high = values.min(), values.max()
     image = np.zeros(values.shape, np.uint8)
     for place, value in np.ndenumerate(values):
@@ -92,7 +92,7 @@ def naive_image(values: np.ndarray, maximum: str, rounding: str) -> np.ndarray:
 @pytest.mark.parametrize("maximum", ["wrap", "clip"])
 @pytest.mark.parametrize("rounding", ["truncate", "round"])
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_agrees_with_a_naive_image(maximum: str, rounding: str, kind: type) -> None:
+def test_agrees_with_a_naive_image(maximum, rounding, kind):
     values = np.append(spread((7, 9)).astype(kind), [[-4, -2, -2 + 1 / 128, 0, -1 / 128, -1e-4, -3, -1, -0.5]], axis=0)
     values = values.astype(kind)
     settings = Settings(quantise_maximum=maximum, quantise_rounding=rounding)
@@ -101,7 +101,7 @@ def test_agrees_with_a_naive_image(maximum: str, rounding: str, kind: type) -> N
     assert value_range == (values.min(), values.max())
 
 
-def test_arithmetic_keeps_the_type_of_the_values() -> None:
+def test_arithmetic_keeps_the_type_of_the_values():
     """T3: in float64 some pixels of a float32 picture would be other ones."""
     values = spread((2000, 1000), 4).astype(np.float32)
     single, _ = values_to_image(values, Settings())
@@ -114,13 +114,13 @@ def test_arithmetic_keeps_the_type_of_the_values() -> None:
 @pytest.mark.parametrize(
     "values", [np.zeros((3, 4)), np.full((3, 4), np.nan), np.array([[0.0, np.inf]]), np.array([[0.0, np.nan]])]
 )
-def test_values_that_make_no_image(values: np.ndarray) -> None:
+def test_values_that_make_no_image(values):
     with pytest.raises(InputError, match="makes no image"):
         values_to_image(values, Settings())
 
 
 @given(image=images)
-def test_tensor_is_blue_green_red_less_the_means(image: np.ndarray) -> None:
+def test_tensor_is_blue_green_red_less_the_means(image):
     tensor = image_to_tensor(image, Settings())
     assert tensor.shape == (1, 3, *image.shape)
     assert tensor.dtype == np.float32
@@ -140,13 +140,13 @@ def test_tensor_is_blue_green_red_less_the_means(image: np.ndarray) -> None:
         ("mean", "round", 127),
     ],
 )
-def test_channels_and_rounding_of_the_way_back(channel: str, rounding: str, expected: int) -> None:
+def test_channels_and_rounding_of_the_way_back(channel, rounding, expected):
     tensor = np.array([20.6, 300.0, -200.0], dtype=np.float32).reshape(1, 3, 1, 1)
     settings = Settings(output_channel=channel, quantise_rounding=rounding)
     assert tensor_to_values(tensor, {"content": (0.0, 256.0)}, settings) == expected
 
 
-def test_means_are_added_in_double_precision() -> None:
+def test_means_are_added_in_double_precision():
     """The authors add integers to float32, which numpy does in float64: just below 100 stays below."""
     just_below = np.nextafter(np.float32(-23), np.float32(-24))
     assert np.float32(123) + just_below == 100
@@ -155,7 +155,7 @@ def test_means_are_added_in_double_precision() -> None:
 
 
 @pytest.mark.parametrize(("name", "low", "high"), [("content", -4.0, -0.5), ("style", -3.0, 0.5), ("mean", -3.5, 0.0)])
-def test_range_of_the_way_back(name: str, low: float, high: float) -> None:
+def test_range_of_the_way_back(name, low, high):
     image = np.array([[0, 64, 255]], np.uint8)
     values = tensor_to_values(
         image_to_tensor(image, Settings()),
@@ -173,7 +173,7 @@ def test_range_of_the_way_back(name: str, low: float, high: float) -> None:
     ),
     base=st.sampled_from([Settings(), CORRECT, Settings(quantise_maximum="clip")]),
 )
-def test_round_trip_is_within_one_grey_level(values: np.ndarray, base: Settings) -> None:
+def test_round_trip_is_within_one_grey_level(values, base):
     low, high = values.min(), values.max()
     if not high - low > 1e-3:
         return
@@ -187,7 +187,7 @@ def test_round_trip_is_within_one_grey_level(values: np.ndarray, base: Settings)
 
 @given(shape=st.tuples(st.integers(4, 30), st.integers(4, 30)), zoom=st.integers(1, 4))
 @hypothesis_settings(deadline=None, max_examples=40)
-def test_any_shape_can_be_rescaled(shape: tuple[int, int], zoom: int) -> None:
+def test_any_shape_can_be_rescaled(shape, zoom):
     image = np.random.RandomState(0).randint(0, 256, shape).astype(np.uint8)
     rescaled = rescale_image(image, dataclasses.replace(SPEC, spec_zoom=zoom))
     assert rescaled.shape == (round(shape[0] / zoom), round(shape[1] / zoom))
@@ -195,7 +195,7 @@ def test_any_shape_can_be_rescaled(shape: tuple[int, int], zoom: int) -> None:
     assert rescaled.max() <= 255
 
 
-def cubic(sample: np.ndarray, at: float) -> float:
+def cubic(sample, at):
     """One value between four neighbours, by the bicubic (Catmull-Rom) polynomial; outside is zero."""
     base = int(np.floor(at))
     p0, p1, p2, p3 = (float(sample[i]) if 0 <= i < len(sample) else 0.0 for i in range(base - 1, base + 3))
@@ -203,7 +203,7 @@ def cubic(sample: np.ndarray, at: float) -> float:
     return p1 + 0.5 * t * (p2 - p0 + t * (2 * p0 - 5 * p1 + 4 * p2 - p3 + t * (3 * (p1 - p2) + p3 - p0)))
 
 
-def test_rescale_is_bicubic_at_pixel_centres_with_black_outside() -> None:
+def test_rescale_is_bicubic_at_pixel_centres_with_black_outside():
     image = np.random.RandomState(3).randint(0, 256, (12, 8)).astype(np.uint8)
     rescaled = rescale_image(image, SPEC)
     for (row, column), value in np.ndenumerate(rescaled):
@@ -215,7 +215,7 @@ def test_rescale_is_bicubic_at_pixel_centres_with_black_outside() -> None:
 
 @pytest.mark.parametrize("orientation", ["time_rows", "time_columns"])
 @pytest.mark.parametrize(("axes", "shape"), [("both", (30, 64)), ("time", (15, 128))])
-def test_way_back_enlarges_to_all_frequencies(orientation: str, axes: str, shape: tuple[int, int]) -> None:
+def test_way_back_enlarges_to_all_frequencies(orientation, axes, shape):
     settings = dataclasses.replace(
         SPEC, n_fft=256, hop_length=16, spec_orientation=orientation, spec_zoom_axes=axes, quantise_maximum="clip"
     )
@@ -230,7 +230,7 @@ def test_way_back_enlarges_to_all_frequencies(orientation: str, axes: str, shape
 
 
 @pytest.mark.parametrize(("edges", "first"), [("zero", -3.7), ("edge", -4.0)])
-def test_what_lies_beyond_the_edges(edges: str, first: float) -> None:
+def test_what_lies_beyond_the_edges(edges, first):
     """T5: the enlarged spectrogram of silence is loud at its edges, where zeros come in from outside."""
     settings = dataclasses.replace(SPEC, n_fft=64, hop_length=8, spec_edges=edges)
     image = np.zeros((20, 32), np.uint8)
@@ -242,7 +242,7 @@ def test_what_lies_beyond_the_edges(edges: str, first: float) -> None:
     np.testing.assert_allclose(values[4:16, 4:20], -4, atol=1e-9)
 
 
-def test_the_zeros_outside_do_not_raise_the_loudest() -> None:
+def test_the_zeros_outside_do_not_raise_the_loudest():
     """T5: 2017's skimage clipped to the values' own range, of which the zero outside is no part."""
     settings = dataclasses.replace(SPEC, n_fft=64, hop_length=8)
     image = np.zeros((20, 32), np.uint8)
@@ -253,7 +253,7 @@ def test_the_zeros_outside_do_not_raise_the_loudest() -> None:
     assert values.max() == pytest.approx(-4 / 256)
 
 
-def test_odd_sizes_come_back_with_all_frequencies() -> None:
+def test_odd_sizes_come_back_with_all_frequencies():
     settings = dataclasses.replace(SPEC, spec_zoom=3, n_fft=512)
     tensor = image_to_tensor(np.arange(50 * 256).reshape(50, 256).astype(np.uint8), settings)
     assert tensor.shape == (1, 3, 17, 85)
@@ -261,7 +261,7 @@ def test_odd_sizes_come_back_with_all_frequencies() -> None:
 
 
 @pytest.mark.parametrize("representation", ["mel", "spectrogram", "mfcc"])
-def test_corrected_preset_round_trip_is_near(representation: str) -> None:
+def test_corrected_preset_round_trip_is_near(representation):
     settings = dataclasses.replace(preset("corrected"), representation=representation, duration=1.0)
     time = np.arange(22050) / 22050
     sound = np.sin(2 * np.pi * 300 * time) + np.sin(2 * np.pi * (900 + 50 * time) * time)

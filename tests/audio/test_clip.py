@@ -5,7 +5,6 @@ import os
 import struct
 import wave
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,13 +23,13 @@ Golden = Callable[[str], Mapping[str, np.ndarray]]
 SHORT = Settings(duration=0.5)
 
 
-def tones(rate: int, seconds: float) -> np.ndarray:
+def tones(rate, seconds):
     time = np.arange(round(rate * seconds)) / rate
     return 0.4 * np.sin(2 * np.pi * 440 * time) + 0.3 * np.sin(2 * np.pi * 1500 * time + 1)
 
 
 @pytest.mark.parametrize(("clip", "file"), [("content", "rock17"), ("style", "reggae07")])
-def test_golden_clips(shared: Path, golden: Golden, clip: str, file: str) -> None:
+def test_golden_clips(shared, golden, clip, file):
     recorded = golden("audio.npz")
     samples = load_clip(shared / "clips" / f"{file}.wav", Settings())
     assert samples.dtype == np.float64
@@ -44,7 +43,7 @@ def test_golden_clips(shared: Path, golden: Golden, clip: str, file: str) -> Non
     np.testing.assert_allclose(bandpass(samples, Settings()), recorded[f"{clip}_pre"], rtol=0, atol=1e-12)
 
 
-def test_bandpass_is_its_difference_equation(golden: Golden) -> None:
+def test_bandpass_is_its_difference_equation(golden):
     b, a = golden("audio.npz")["butter_b"], golden("audio.npz")["butter_a"]
     samples = np.random.RandomState(0).standard_normal(50)
     expected = np.zeros(50)
@@ -57,11 +56,11 @@ def test_bandpass_is_its_difference_equation(golden: Golden) -> None:
 
 
 @pytest.mark.parametrize("order", [1, 3])
-def test_bandpass_passes_the_middle_and_stops_the_rest(order: int) -> None:
+def test_bandpass_passes_the_middle_and_stops_the_rest(order):
     settings = Settings(bandpass_low=500.0, bandpass_high=2000.0, bandpass_order=order)
     time = np.arange(22050) / 22050
 
-    def gain(frequency: float) -> float:
+    def gain(frequency):
         tone = np.sin(2 * np.pi * frequency * time)
         return float(np.linalg.norm(bandpass(tone, settings)[2000:]) / np.linalg.norm(tone[2000:]))
 
@@ -89,13 +88,13 @@ def test_bandpass_passes_the_middle_and_stops_the_rest(order: int) -> None:
         ("ogg", "VORBIS", 0.1),
     ],
 )
-def test_formats(tmp_path: Path, suffix: str, subtype: str, tolerance: float) -> None:
+def test_formats(tmp_path, suffix, subtype, tolerance):
     sound = tones(22050, 0.7)
     soundfile.write(tmp_path / f"a.{suffix}", sound, 22050, subtype=subtype)
     np.testing.assert_allclose(load_clip(tmp_path / f"a.{suffix}", SHORT), sound[:11025], rtol=0, atol=tolerance)
 
 
-def test_mp3(tmp_path: Path) -> None:
+def test_mp3(tmp_path):
     soundfile.write(tmp_path / "a.mp3", tones(22050, 1.0), 22050)
     samples = load_clip(tmp_path / "a.mp3", SHORT, offset=0.2)
     assert samples.shape == (11025,)
@@ -103,7 +102,7 @@ def test_mp3(tmp_path: Path) -> None:
     assert abs(int(spectrum.argmax()) * 2 - 440) <= 2
 
 
-def test_channels_are_averaged(tmp_path: Path) -> None:
+def test_channels_are_averaged(tmp_path):
     channels = np.random.RandomState(0).uniform(-1, 1, (12000, 5))
     soundfile.write(tmp_path / "a.wav", channels, 22050, subtype="DOUBLE")
     np.testing.assert_allclose(load_clip(tmp_path / "a.wav", SHORT), channels[:11025].mean(axis=1), atol=1e-15)
@@ -111,7 +110,7 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rate", [8000, 11025, 16000, 22051, 32000, 44100, 48000, 96000, 192000])
 @pytest.mark.parametrize("offset", [0.0, 0.3])
-def test_other_sample_rates_are_converted(tmp_path: Path, rate: int, offset: float) -> None:
+def test_other_sample_rates_are_converted(tmp_path, rate, offset):
     soundfile.write(tmp_path / "a.wav", tones(rate, 1.0), rate, subtype="DOUBLE")
     samples = load_clip(tmp_path / "a.wav", SHORT, offset=offset)
     start = round(offset * 22050)
@@ -123,7 +122,7 @@ def test_other_sample_rates_are_converted(tmp_path: Path, rate: int, offset: flo
 
 @pytest.mark.parametrize("rate", [8000, 16000, 22051, 44100, 48000])
 @pytest.mark.parametrize("offset", [0.0, 0.1, 3.7, 4.123])
-def test_a_stretch_is_a_stretch_of_the_whole_converted_file(tmp_path: Path, rate: int, offset: float) -> None:
+def test_a_stretch_is_a_stretch_of_the_whole_converted_file(tmp_path, rate, offset):
     sound = np.random.RandomState(rate).uniform(-0.5, 0.5, rate * 6)
     soundfile.write(tmp_path / "a.wav", sound, rate, subtype="DOUBLE")
     whole = load_clip(tmp_path / "a.wav", Settings(duration=6.0))
@@ -133,7 +132,7 @@ def test_a_stretch_is_a_stretch_of_the_whole_converted_file(tmp_path: Path, rate
     )
 
 
-def test_exact_length_fits_at_any_rate(tmp_path: Path) -> None:
+def test_exact_length_fits_at_any_rate(tmp_path):
     for rate in (8000, 22050, 44100, 48000):
         soundfile.write(tmp_path / "a.wav", tones(rate, 0.5), rate)
         assert load_clip(tmp_path / "a.wav", SHORT).shape == (11025,)
@@ -141,7 +140,7 @@ def test_exact_length_fits_at_any_rate(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rate", [22050, 44100])
 @pytest.mark.parametrize("offset", [0.0, 0.123])
-def test_duration_that_is_proposed_fits(tmp_path: Path, rate: int, offset: float) -> None:
+def test_duration_that_is_proposed_fits(tmp_path, rate, offset):
     soundfile.write(tmp_path / "a.wav", tones(rate, 0.98765), rate)
     with pytest.raises(InputError, match=r"is 0.988 s long, but 2 s .*--duration ([0-9.]+)\.$") as caught:
         load_clip(tmp_path / "a.wav", Settings(duration=2.0), offset=offset)
@@ -151,7 +150,7 @@ def test_duration_that_is_proposed_fits(tmp_path: Path, rate: int, offset: float
 
 
 @pytest.mark.parametrize("name", ["new\nline.wav", "späce ä.wav", b"\xff\xfe.wav", "\x1b[31m.wav", "a'b\".wav"])
-def test_odd_names_are_read_and_written(tmp_path: Path, name: str | bytes) -> None:
+def test_odd_names_are_read_and_written(tmp_path, name):
     path = tmp_path / os.fsdecode(name)
     write_wav(path, tones(22050, 0.6), SHORT)
     assert load_clip(path, SHORT).shape == (11025,)
@@ -163,7 +162,7 @@ def test_odd_names_are_read_and_written(tmp_path: Path, name: str | bytes) -> No
     str(caught.value).encode()
 
 
-def test_only_the_needed_part_of_a_long_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_needed_part_of_a_long_file_is_read(tmp_path, monkeypatch):
     """Three hours in a sparse file, with one second of sound two hours in."""
     path = tmp_path / "long.wav"
     soundfile.write(path, tones(22050, 1.0), 22050)
@@ -176,7 +175,7 @@ def test_only_the_needed_part_of_a_long_file_is_read(tmp_path: Path, monkeypatch
         file.truncate(44 + 2 * frames)
     original = soundfile.SoundFile.read
 
-    def counted(self: soundfile.SoundFile, size: int, **kwargs: object) -> np.ndarray:
+    def counted(self, size, **kwargs):
         block = original(self, size, **kwargs)
         with (tmp_path / "read").open("a") as note:  # by the process that decodes
             note.write(f"{len(block)}\n")
@@ -187,7 +186,7 @@ def test_only_the_needed_part_of_a_long_file_is_read(tmp_path: Path, monkeypatch
     assert 11025 <= sum(map(int, (tmp_path / "read").read_text().split())) < 2 * (1 << 18)
 
 
-def test_file_that_only_ffmpeg_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_only_ffmpeg_knows(tmp_path, monkeypatch):
     left, right = tones(44100, 1.0), 0.5 * tones(44100, 1.0)
     whole = (np.stack([left, right], axis=1) * 30000).astype(np.int16)
     wavfile.write(tmp_path / "a.wav", 44100, whole)
@@ -197,7 +196,7 @@ def test_file_that_only_ffmpeg_knows(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "ffmpeg").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
-    def refuse(*args: object, **kwargs: object) -> None:
+    def refuse(*args, **kwargs):
         raise soundfile.LibsndfileError(1)
 
     monkeypatch.setattr(soundfile, "SoundFile", refuse)
@@ -206,7 +205,7 @@ def test_file_that_only_ffmpeg_knows(tmp_path: Path, monkeypatch: pytest.MonkeyP
         load_clip(tmp_path / "a.wav", Settings(duration=2.0), offset=0.2)
 
 
-def test_golden_int16(golden: Golden) -> None:
+def test_golden_int16(golden):
     for mode in ("mel", "spec"):
         recorded = golden(f"inversion_{mode}.npz")
         whole = to_int16(recorded["samples"], Settings())
@@ -215,7 +214,7 @@ def test_golden_int16(golden: Golden) -> None:
         assert whole.min() == -32768
 
 
-def test_positive_peak_wraps_or_is_clipped() -> None:
+def test_positive_peak_wraps_or_is_clipped():
     samples = np.array([0.5, 1.0, -0.25, -0.99999, 2e-5])
     np.testing.assert_array_equal(to_int16(samples, Settings()), [16384, -32768, -8192, -32767, 0])
     clipped = to_int16(samples, Settings(int16_peak="clip"))
@@ -223,7 +222,7 @@ def test_positive_peak_wraps_or_is_clipped() -> None:
     np.testing.assert_array_equal(to_int16(-3 * samples, Settings()), [-16384, -32768, 8192, 32767, 0])
 
 
-def test_level_of_the_content_clip() -> None:
+def test_level_of_the_content_clip():
     settings = Settings(output_level="content", int16_peak="clip")
     sound = np.random.RandomState(0).standard_normal(5000)
     quiet = to_int16(sound * 7, settings, level=0.05) / 32768
@@ -235,7 +234,7 @@ def test_level_of_the_content_clip() -> None:
 
 
 @pytest.mark.parametrize("samples", [np.zeros(10), np.array([0.0, np.nan]), np.array([np.inf, 1.0]), np.empty(0)])
-def test_result_that_is_no_sound(tmp_path: Path, samples: np.ndarray) -> None:
+def test_result_that_is_no_sound(tmp_path, samples):
     with pytest.raises(RunError, match=r"silent|not finite"):
         write_wav(tmp_path / "a.wav", samples, Settings())
     assert os.listdir(tmp_path) == []
@@ -247,7 +246,7 @@ def test_result_that_is_no_sound(tmp_path: Path, samples: np.ndarray) -> None:
     ),
     peak=st.sampled_from(["wrap", "clip"]),
 )
-def test_int16_is_within_one_step_but_for_the_peak(samples: np.ndarray, peak: str) -> None:
+def test_int16_is_within_one_step_but_for_the_peak(samples, peak):
     loudest = np.abs(samples).max()
     if loudest < 1e-300:
         return
@@ -261,7 +260,7 @@ def test_int16_is_within_one_step_but_for_the_peak(samples: np.ndarray, peak: st
 
 @given(seed=st.integers(0, 1000), size=st.integers(4410, 9000))
 @hypothesis_settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_written_file_is_read_again(tmp_path: Path, seed: int, size: int) -> None:
+def test_written_file_is_read_again(tmp_path, seed, size):
     sound = np.random.RandomState(seed).standard_normal(size)
     settings = Settings(duration=size / 22050)
     write_wav(tmp_path / "a.wav", sound, settings)
@@ -270,10 +269,10 @@ def test_written_file_is_read_again(tmp_path: Path, seed: int, size: int) -> Non
     np.testing.assert_array_equal(load_clip(tmp_path / "a.wav", settings), to_int16(sound, settings) / 32768)
 
 
-def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     (tmp_path / "a.wav").write_bytes(b"old")
 
-    def full(descriptor: int) -> None:
+    def full(descriptor):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
@@ -283,7 +282,7 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert (tmp_path / "a.wav").read_bytes() == b"old"
 
 
-def test_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
+def test_new_file_has_the_usual_permissions(tmp_path):
     write_wav(tmp_path / "a.wav", tones(22050, 0.1), dataclasses.replace(SHORT, sample_rate=44100))
     (tmp_path / "b").touch()
     assert (tmp_path / "a.wav").stat().st_mode == (tmp_path / "b").stat().st_mode
@@ -293,13 +292,13 @@ def test_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"), [("", "is a folder"), ("none/a.wav", "no folder"), ("file/a.wav", "no folder")]
 )
-def test_places_that_cannot_be_written(tmp_path: Path, name: str, message: str) -> None:
+def test_places_that_cannot_be_written(tmp_path, name, message):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=message):
         write_wav(tmp_path / name, tones(22050, 0.1), Settings())
 
 
-def test_name_that_is_too_long_to_write(tmp_path: Path) -> None:
+def test_name_that_is_too_long_to_write(tmp_path):
     with pytest.raises(InputError, match=r"cannot be written to .*the name is too long"):
         write_wav(tmp_path / ("a" * 300), tones(22050, 0.1), Settings())
     assert os.listdir(tmp_path) == []

@@ -18,17 +18,17 @@ CQT = Settings(representation="cqt", duration=1.5)
 CHROMA = Settings(representation="chroma", duration=1.5)
 
 
-def tones(*frequencies: float, seconds: float = 1.5) -> np.ndarray:
+def tones(*frequencies, seconds=1.5):
     time = np.arange(round(seconds * 22050)) / 22050
     return sum(np.sin(2 * np.pi * frequency * time) for frequency in frequencies) / len(frequencies)
 
 
-def picture(samples: np.ndarray, settings: Settings) -> np.ndarray:
+def picture(samples, settings):
     return spectrogram_to_values(log_spectrogram(samples, settings), settings, samples)
 
 
 @pytest.mark.parametrize("settings", [CQT, CHROMA, dataclasses.replace(CQT, frame_padding="exact", duration=1.2345)])
-def test_shape_is_the_one_promised(settings: Settings) -> None:
+def test_shape_is_the_one_promised(settings):
     values = picture(tones(440, seconds=settings.duration), settings)
     assert values.shape == image_shape(settings)
     assert values.dtype == np.float32
@@ -36,7 +36,7 @@ def test_shape_is_the_one_promised(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("row", [12, 31, 57, 80])
-def test_a_tone_is_in_its_row_and_comes_back_at_its_frequency(row: int) -> None:
+def test_a_tone_is_in_its_row_and_comes_back_at_its_frequency(row):
     frequency = cqt_frequencies(CQT)[row]
     values = picture(tones(frequency), CQT)
     middle = values[:, values.shape[1] // 2]
@@ -48,7 +48,7 @@ def test_a_tone_is_in_its_row_and_comes_back_at_its_frequency(row: int) -> None:
     assert abs(np.log2(found / frequency)) < 1 / 24 + 22050 / 2048 / frequency
 
 
-def test_a_chord_an_octave_and_a_third_higher_is_the_same_picture_moved() -> None:
+def test_a_chord_an_octave_and_a_third_higher_is_the_same_picture_moved():
     chord = np.array([220.0, 277.18, 329.63])
     low, high = (picture(tones(*chord * 2 ** (shift / 12)), CQT) for shift in (0, 16))
     a, b = (values[:, 20:-20].mean(axis=1) for values in (low, high))
@@ -58,7 +58,7 @@ def test_a_chord_an_octave_and_a_third_higher_is_the_same_picture_moved() -> Non
     assert np.abs(np.maximum(a, -2) - np.maximum(b, -2)).max() > 1
 
 
-def test_a_click_is_in_the_column_of_the_other_pictures() -> None:
+def test_a_click_is_in_the_column_of_the_other_pictures():
     samples = np.zeros(round(1.5 * 22050))
     samples[16000] = 1.0
     mel = picture(samples, dataclasses.replace(CQT, representation="mel"))
@@ -66,7 +66,7 @@ def test_a_click_is_in_the_column_of_the_other_pictures() -> None:
     assert abs(int(top.argmax()) - int(mel.mean(axis=0).argmax())) <= 2
 
 
-def test_what_is_outside_the_rows_is_silent_on_the_way_back() -> None:
+def test_what_is_outside_the_rows_is_silent_on_the_way_back():
     values = np.zeros(image_shape(CQT), np.float32)
     back = values_to_spectrogram(values, CQT)
     frequencies = np.arange(1024) * 22050 / 2048
@@ -76,7 +76,7 @@ def test_what_is_outside_the_rows_is_silent_on_the_way_back() -> None:
 
 
 @pytest.mark.parametrize(("note", "frequency"), [(0, 523.25), (4, 329.63), (9, 440.0), (9, 880.0), (11, 246.94)])
-def test_a_tone_is_in_its_pitch_class_and_comes_back_in_it(note: int, frequency: float) -> None:
+def test_a_tone_is_in_its_pitch_class_and_comes_back_in_it(note, frequency):
     values = picture(tones(frequency), CHROMA)
     height = band_height(CHROMA)
     assert values.shape[0] == CLASSES * height == 96
@@ -90,7 +90,7 @@ def test_a_tone_is_in_its_pitch_class_and_comes_back_in_it(note: int, frequency:
 
 
 @pytest.mark.parametrize("kind", ["cqt", "chroma"])
-def test_the_way_back_keeps_what_the_picture_knows(kind: str) -> None:
+def test_the_way_back_keeps_what_the_picture_knows(kind):
     samples = make_clip("reggae", 3.0)
     settings = dataclasses.replace(CQT, representation=kind, duration=3.0, inversion="griffinlim")
     before, after = picture(samples, settings), picture(through_the_image(samples, settings)[: len(samples)], settings)
@@ -99,7 +99,7 @@ def test_the_way_back_keeps_what_the_picture_knows(kind: str) -> None:
     assert r > {"cqt": 0.85, "chroma": 0.75}[kind]
 
 
-def test_what_has_no_picture_is_a_sentence() -> None:
+def test_what_has_no_picture_is_a_sentence():
     with pytest.raises(InputError, match="silent"):
         spectrogram_to_values(np.zeros((250, 1024)), CQT, np.zeros(33000))
     with pytest.raises(InputError, match="multiple of 64"):

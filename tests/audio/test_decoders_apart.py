@@ -1,7 +1,6 @@
 """Whatever decodes sounds or pictures may crash: it does so in a child process, and the file is named."""
 
 import os
-from pathlib import Path
 
 import matplotlib.image
 import numpy as np
@@ -20,12 +19,12 @@ from audiostyle.weights.picture_folder import read_pictures
 STEREO = Settings(duration=0.5, output_channels="content")
 
 
-def crash(*arguments: object, **options: object) -> None:
+def crash(*arguments, **options):
     os.abort()
 
 
 @pytest.fixture
-def clip(tmp_path: Path) -> str:
+def clip(tmp_path):
     path = os.fspath(tmp_path / "clip.wav")
     soundfile.write(path, np.random.RandomState(0).uniform(-0.5, 0.5, 22050), 22050)
     return path
@@ -41,7 +40,7 @@ def clip(tmp_path: Path) -> str:
     ],
     ids=["samples", "what the content says", "all channels", "length of an output"],
 )
-def test_sounds(use, clip: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sounds(use, clip, monkeypatch):
     use(clip)
     for name in ("info", "SoundFile"):
         monkeypatch.setattr(soundfile, name, crash)
@@ -49,7 +48,7 @@ def test_sounds(use, clip: str, monkeypatch: pytest.MonkeyPatch) -> None:
         use(clip)
 
 
-def test_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures(tmp_path, monkeypatch):
     Image.new("RGB", (300, 300)).save(tmp_path / "photo.png")
     assert len(list(read_pictures([tmp_path / "photo.png"]))) == 1
     monkeypatch.setattr(Image, "open", crash)
@@ -57,7 +56,7 @@ def test_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         list(read_pictures([tmp_path / "photo.png"]))
 
 
-def test_pictures_of_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_of_a_page(monkeypatch):
     with pytest.raises(InputError, match=r"3b/mel\.png' fails .*not a PNG file"):
         _picture("3b/mel.png", "mel", {"3b/mel.png": b"<html>"})
     monkeypatch.setattr(matplotlib.image, "imread", crash)

@@ -4,7 +4,6 @@ import io
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ SETTINGS = Settings(duration=0.2, output_channels="content")
 SAMPLES = np.random.RandomState(0).uniform(-0.9, 0.9, (8820, 2))
 
 
-def every_form() -> dict[str, bytes]:
+def every_form():
     """A short clip in every container and coding that libsndfile can write."""
     clips = {}
     for form in soundfile.available_formats():
@@ -36,7 +35,7 @@ def every_form() -> dict[str, bytes]:
     return clips
 
 
-def load(path: Path) -> None:
+def load(path):
     """Load a clip in all ways that there are."""
     _length(os.fspath(path))
     samples = load_clip(path, SETTINGS)
@@ -48,7 +47,7 @@ def load(path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_damaged_clips_are_read_or_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_clips_are_read_or_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")  # ffmpeg would be started for each
     clips = every_form()
     assert len(clips) > 100
@@ -56,7 +55,7 @@ def test_damaged_clips_are_read_or_refused(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.slow
-def test_damaged_clips_for_ffmpeg_are_read_or_refused(tmp_path: Path) -> None:
+def test_damaged_clips_for_ffmpeg_are_read_or_refused(tmp_path):
     if not shutil.which("ffmpeg"):
         pytest.skip("needs ffmpeg")
     soundfile.write(tmp_path / "whole.wav", SAMPLES, 22050)

@@ -21,13 +21,13 @@ SHORT = Settings(inversion="griffinlim", n_fft=256, hop_length=16, inversion_ite
 SETTINGS = Settings(inversion="griffinlim", n_fft=512, hop_length=64, inversion_iterations=60)
 
 
-def music(seconds: float) -> np.ndarray:
+def music(seconds):
     time = np.arange(round(22050 * seconds)) / 22050
     chord = sum(np.sin(2 * np.pi * f * time + f) for f in (220, 277.18, 329.63, 880))
     return chord * (1 + np.sin(2 * np.pi * 3 * time))
 
 
-def test_comes_near_and_is_not_shifted() -> None:
+def test_comes_near_and_is_not_shifted():
     sound = music(1.0)
     log_spec = log_spectrogram(sound, SETTINGS)
     made = invert(log_spec, SETTINGS)
@@ -40,7 +40,7 @@ def test_comes_near_and_is_not_shifted() -> None:
     assert np.abs(again - log_spec[: len(again)])[loud].mean() < 0.05
 
 
-def test_more_iterations_come_nearer_and_the_seed_decides() -> None:
+def test_more_iterations_come_nearer_and_the_seed_decides():
     log_spec = log_spectrogram(music(0.5), SETTINGS)
     few = invert(log_spec, dataclasses.replace(SETTINGS, inversion_iterations=2))
     many = invert(log_spec, SETTINGS)
@@ -49,7 +49,7 @@ def test_more_iterations_come_nearer_and_the_seed_decides() -> None:
     assert not np.allclose(invert(log_spec, dataclasses.replace(SETTINGS, seed=1)), many)
 
 
-def test_agrees_with_librosa(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_agrees_with_librosa(monkeypatch):
     """Which repeats no frames, so it is given them, and begins with phases of zero if it is told to."""
     import librosa
 
@@ -63,7 +63,7 @@ def test_agrees_with_librosa(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(made, expected[240:-240], rtol=0, atol=2e-4 * np.abs(expected).max())
 
 
-def test_the_contents_phases_give_the_content() -> None:
+def test_the_contents_phases_give_the_content():
     sound = music(0.5)
     settings = dataclasses.replace(SETTINGS, inversion_phase="content", inversion_iterations=0)
     log_spec = log_spectrogram(sound, settings)
@@ -75,7 +75,7 @@ def test_the_contents_phases_give_the_content() -> None:
 
 
 @pytest.mark.parametrize(("representation", "zoom"), [("mel", 2), ("mel", 1), ("mfcc", 2), ("spectrogram", 2)])
-def test_the_content_is_in_time_with_its_way_through_the_picture(representation: str, zoom: int) -> None:
+def test_the_content_is_in_time_with_its_way_through_the_picture(representation, zoom):
     """A click is where the spectrogram that comes back has it."""
     settings = Settings(representation=representation, time_zoom=zoom, n_fft=512, hop_length=64, n_mels=32)
     sound = np.zeros(22050)
@@ -86,9 +86,9 @@ def test_the_content_is_in_time_with_its_way_through_the_picture(representation:
     assert frames[0] == frames[1]
 
 
-def test_progress_and_trace_show_the_end() -> None:
+def test_progress_and_trace_show_the_end():
     log_spec = log_spectrogram(music(0.3), SETTINGS)
-    calls: list[tuple[int, ...]] = []
+    calls = []
     wave = invert(
         log_spec,
         SETTINGS,
@@ -98,7 +98,7 @@ def test_progress_and_trace_show_the_end() -> None:
     assert calls == [(0, len(wave), len(log_spec) - 1, 0), (1, 1)]
 
 
-def magnitudes_of(kind: str, seed: int, frames: int) -> np.ndarray:
+def magnitudes_of(kind, seed, frames):
     """Log magnitudes that are equally loud all the time: of a sound, or such as no sound has."""
     random = np.random.RandomState(seed)
     if kind == "no sound's":  # as a transfer makes them: neighbouring frames know nothing of each other
@@ -112,7 +112,7 @@ def magnitudes_of(kind: str, seed: int, frames: int) -> np.ndarray:
     return log_spectrogram(sound, dataclasses.replace(SHORT, frame_padding="exact"))
 
 
-def test_every_sample_has_as_many_windows_as_those_in_the_middle() -> None:
+def test_every_sample_has_as_many_windows_as_those_in_the_middle():
     """One that did not would be divided by the square of a window's end, 0.0064, and burst."""
     for seed in range(5):
         wave = invert(magnitudes_of("no sound's", seed, 200), SHORT)
@@ -129,7 +129,7 @@ def test_every_sample_has_as_many_windows_as_those_in_the_middle() -> None:
     after=st.floats(0.3, 3.0),
 )
 @hypothesis_settings(deadline=None, max_examples=60)
-def test_no_burst_in_the_first_or_last_window(kind: str, seed: int, frames: int, before: float, after: float) -> None:
+def test_no_burst_in_the_first_or_last_window(kind, seed, frames, before, after):
     """Where a spectrogram is fainter at an end, its sound has no peak there."""
     log_spec = magnitudes_of(kind, seed, frames)
     distance = np.minimum(np.arange(len(log_spec)), 20) / 20
@@ -138,7 +138,7 @@ def test_no_burst_in_the_first_or_last_window(kind: str, seed: int, frames: int,
     assert 256 <= wave.argmax() < len(wave) - 256
 
 
-def passed_through_the_image(name: str, representation: str, shared: object) -> tuple[np.ndarray, ...]:
+def passed_through_the_image(name, representation, shared):
     """A clip that is not transferred: its log spectrogram, the one that is inverted, and the samples."""
     settings = dataclasses.replace(preset(name), representation=representation)
     samples = bandpass(load_clip(f"{shared}/clips/rock17.wav", settings), settings)
@@ -152,8 +152,8 @@ def passed_through_the_image(name: str, representation: str, shared: object) -> 
 
 
 @pytest.mark.slow
-def test_corrected_preset_is_ten_decibels_better(shared: object) -> None:
-    noise: dict[tuple[str, str], tuple[float, float]] = {}
+def test_corrected_preset_is_ten_decibels_better(shared):
+    noise = {}
     for name in ("released", "corrected"):
         for representation in ("mel", "spectrogram"):
             settings = preset(name)

@@ -11,7 +11,7 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,18 +27,10 @@ from audiostyle.settings import Settings
 
 SHORT = Settings(duration=0.5)
 NOISE = np.random.RandomState(0).randint(-9999, 9999, 22050).astype("<i2")
+NOISE_BYTES = NOISE.tobytes()
 
 
-def riff(
-    data: bytes = NOISE.tobytes(),
-    *,
-    rate: int = 22050,
-    channels: int = 1,
-    bits: int = 16,
-    kind: int = 1,
-    said: int | None = None,
-    align: int | None = None,
-) -> bytes:
+def riff(data=NOISE_BYTES, *, rate=22050, channels=1, bits=16, kind=1, said=None, align=None):
     """A WAV file; `said` is the length of the data as its header has it."""
     said = len(data) if said is None else said
     align = channels * bits // 8 if align is None else align
@@ -47,7 +39,7 @@ def riff(
     return b"RIFF" + struct.pack("<I", total) + b"WAVEfmt \x10\0\0\0" + form + b"data" + struct.pack("<I", said) + data
 
 
-def flac(frames: int | None = None, keep: float = 1.0) -> bytes:
+def flac(frames=None, keep=1.0):
     """A FLAC file; `frames` is what its header says, `keep` how much of the file is there."""
     buffer = io.BytesIO()
     soundfile.write(buffer, NOISE, 22050, format="FLAC")
@@ -57,23 +49,23 @@ def flac(frames: int | None = None, keep: float = 1.0) -> bytes:
     return bytes(whole[: int(len(whole) * keep)])
 
 
-def floats(value: float, at: int = 5000) -> bytes:
+def floats(value, at=5000):
     samples = NOISE.astype("<f4") / 32768
     samples[at] = value
     return riff(samples.tobytes(), bits=32, kind=3)
 
 
-def loop(path: Path) -> None:
+def loop(path):
     path.symlink_to(path.with_name("other"))
     path.with_name("other").symlink_to(path)
 
 
-def listen(path: Path) -> None:
+def listen(path):
     socket.socket(socket.AF_UNIX).bind(os.path.relpath(path))
 
 
 Case = bytes | Callable[[Path], object]
-CASES: dict[str, tuple[Case, str]] = {
+CASES = {
     "missing": (lambda path: None, "There is no file"),
     "dangling link": (lambda path: path.symlink_to("nowhere"), "There is no file"),
     "loop of links": (loop, "cannot be opened: Too many levels"),
@@ -125,8 +117,8 @@ CASES: dict[str, tuple[Case, str]] = {
 
 
 @pytest.fixture(autouse=True)
-def no_hanging() -> Iterator[None]:
-    def give_up(number: int, frame: object) -> None:
+def no_hanging():
+    def give_up(number, frame):
         raise AssertionError("the test hangs")
 
     previous = signal.signal(signal.SIGALRM, give_up)
@@ -137,13 +129,13 @@ def no_hanging() -> Iterator[None]:
 
 
 @pytest.fixture
-def good(tmp_path: Path) -> Path:
+def good(tmp_path):
     path = tmp_path / "good.wav"
     path.write_bytes(riff())
     return path
 
 
-def refused(path: str | Path, settings: Settings = SHORT, offset: float = 0.0) -> str:
+def refused(path, settings=SHORT, offset=0.0):
     """The sentence that the file is refused with."""
     with pytest.raises(InputError) as caught:
         load_clip(path, settings, offset)
@@ -155,7 +147,7 @@ def refused(path: str | Path, settings: Settings = SHORT, offset: float = 0.0) -
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_hostile_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, good: Path, name: str) -> None:
+def test_hostile_file(tmp_path, monkeypatch, good, name):
     monkeypatch.chdir(tmp_path)
     case, message = CASES[name]
     if isinstance(case, bytes):
@@ -171,7 +163,7 @@ def test_hostile_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, good: Pat
 
 
 @contextlib.contextmanager
-def memory_limited(more: float) -> Iterator[None]:
+def memory_limited(more):
     """Let this process and its children have so many bytes of address space more than now."""
     in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     before = resource.getrlimit(resource.RLIMIT_AS)
@@ -203,7 +195,7 @@ LISTS = {
 
 
 @pytest.fixture(scope="module")
-def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def secrets(tmp_path_factory):
     """A folder with sounds of the user that a list may name."""
     if not shutil.which("ffmpeg"):
         pytest.skip("needs ffmpeg")
@@ -215,20 +207,18 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("kind", LISTS)
-def test_a_list_of_other_files_is_no_clip(kind: str, secrets: Path) -> None:
+def test_a_list_of_other_files_is_no_clip(kind, secrets):
     for name in ("clip.wav", "clip.m3u8"):
         (secrets / name).write_bytes(LISTS[kind])
         assert "not a sound file" in refused(secrets / name)
 
 
-def test_what_ffmpeg_knows_is_read(secrets: Path) -> None:
+def test_what_ffmpeg_knows_is_read(secrets):
     for name in ("secret.ts", "secret.m4a"):
         assert load_clip(secrets / name, SHORT).std() > 0.01
 
 
-def test_ffmpeg_is_given_a_whole_path_and_may_open_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ffmpeg_is_given_a_whole_path_and_may_open_nothing_else(tmp_path, monkeypatch):
     started = ffmpeg(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     for name in ("concat:secret.wav|other.wav", "-version"):
@@ -240,7 +230,7 @@ def test_ffmpeg_is_given_a_whole_path_and_may_open_nothing_else(
         assert not re.search(r"concat|hls|dash|sdp|image2|lavfi", before)
 
 
-def ffmpeg(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def ffmpeg(folder, monkeypatch):
     """Put a program that only notes what it is given before any ffmpeg; return where it notes it."""
     (folder / "bin").mkdir()
     (folder / "bin" / "ffmpeg").write_text(f'#!/bin/sh\n[ "$1" = -version ] || echo "$@" >> "{folder}/started"\n')
@@ -249,7 +239,7 @@ def ffmpeg(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder / "started"
 
 
-def test_the_good_file_is_good(good: Path) -> None:
+def test_the_good_file_is_good(good):
     np.testing.assert_array_equal(load_clip(good, SHORT), NOISE[:11025] / 32768)
 
 
@@ -265,7 +255,7 @@ def test_the_good_file_is_good(good: Path) -> None:
     ],
     ids=["length of a stream", "no block size", "255 channels", "FLAC of 3 hours", "FLAC cut off later", "loose end"],
 )
-def test_odd_file_with_the_sound_in_it_is_read(tmp_path: Path, content: bytes) -> None:
+def test_odd_file_with_the_sound_in_it_is_read(tmp_path, content):
     (tmp_path / "clip.wav").write_bytes(content)
     np.testing.assert_allclose(load_clip(tmp_path / "clip.wav", SHORT), NOISE[:11025] / 32768, atol=1e-12)
 
@@ -284,26 +274,26 @@ def test_odd_file_with_the_sound_in_it_is_read(tmp_path: Path, content: bytes) -
         ("", "There is no file ''"),
     ],
 )
-def test_hostile_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, good: Path, name: str, message: str) -> None:
+def test_hostile_name(tmp_path, monkeypatch, good, name, message):
     monkeypatch.chdir(tmp_path)
     assert re.search(message, refused(name))
 
 
 @pytest.mark.parametrize("name", ["clip.raw", "clip.RAW", "clip.mp3", "clip", "clip.flac"])
-def test_the_suffix_decides_nothing(tmp_path: Path, name: str) -> None:
+def test_the_suffix_decides_nothing(tmp_path, name):
     (tmp_path / name).write_bytes(b"nonsense")
     assert "not a sound file" in refused(tmp_path / name)
     (tmp_path / name).write_bytes(riff())
     assert load_clip(tmp_path / name, SHORT).shape == (11025,)
 
 
-def test_unreadable_file(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_file(good, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # the superuser may read everything
     assert "may not be read by this user" in refused(good)
 
 
-def test_file_that_fails_while_it_is_read(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*args: object, **kwargs: object) -> None:
+def test_file_that_fails_while_it_is_read(good, monkeypatch):
+    def fail(*args, **kwargs):
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(soundfile.SoundFile, "read", fail)
@@ -311,16 +301,16 @@ def test_file_that_fails_while_it_is_read(good: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("offset", [-1.0, float("nan"), float("inf")])
-def test_offset_that_is_none(good: Path, offset: float) -> None:
+def test_offset_that_is_none(good, offset):
     assert "0 or more" in refused(good, offset=offset)
 
 
 @pytest.mark.parametrize("offset", [0.8, 1.0, 5.0, 1e6])
-def test_offset_past_the_sound(good: Path, offset: float) -> None:
+def test_offset_past_the_sound(good, offset):
     assert f"1.000 s long, but 0.5 s from {offset:g} s on were asked for; " in refused(good, offset=offset)
 
 
-def read_or_refused(path: Path, content: bytes) -> None:
+def read_or_refused(path, content):
     path.write_bytes(content)
     try:
         samples = load_clip(path, Settings(duration=0.2))
@@ -334,7 +324,7 @@ def read_or_refused(path: Path, content: bytes) -> None:
 
 
 @pytest.fixture
-def no_ffmpeg(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_ffmpeg(monkeypatch):
     """Where it is installed, it would be started a quarter of a second for each file."""
     monkeypatch.setenv("PATH", "")
 
@@ -348,7 +338,7 @@ SEEDS = [riff()[:9000], floats(0.5)[:30000], flac()[:20000], riff(channels=2)[:2
 )
 @FUZZ
 @pytest.mark.usefixtures("no_ffmpeg")
-def test_random_bytes(tmp_path: Path, content: bytes, start: bytes) -> None:
+def test_random_bytes(tmp_path, content, start):
     read_or_refused(tmp_path / "clip.wav", start + content)
 
 
@@ -359,7 +349,7 @@ def test_random_bytes(tmp_path: Path, content: bytes, start: bytes) -> None:
 )
 @FUZZ
 @pytest.mark.usefixtures("no_ffmpeg")
-def test_changed_headers(tmp_path: Path, seed: bytes, changes: list[tuple[int, int]], length: int) -> None:
+def test_changed_headers(tmp_path, seed, changes, length):
     content = bytearray(seed)
     for place, value in changes:
         content[place] = value

@@ -22,7 +22,7 @@ TEXTBOOK = dataclasses.replace(
 )
 
 
-def literal_slide(done: np.ndarray, frame: np.ndarray) -> int:
+def literal_slide(done, frame):
     """One slide, straight from its definition: every lag, summed in float32, the outer ones struck out."""
     done = (done - done.mean()).astype("float32")
     frame = (frame - frame.mean()).astype("float32")
@@ -32,7 +32,7 @@ def literal_slide(done: np.ndarray, frame: np.ndarray) -> int:
     return int(lags.argmax()) - len(done)
 
 
-def literal_invert(log_spec: np.ndarray, hop: int, n_iter: int) -> tuple[list[np.ndarray], np.ndarray]:
+def literal_invert(log_spec, hop, n_iter):
     """The released inversion written out with two-sided spectra and one frame at a time."""
     magnitudes = np.concatenate([10**log_spec, 10 ** log_spec[:, ::-1]], axis=1)
     count, size = len(log_spec), log_spec.shape[1]
@@ -57,11 +57,11 @@ def literal_invert(log_spec: np.ndarray, hop: int, n_iter: int) -> tuple[list[np
     return waves, slides
 
 
-def recorded(log_spec: np.ndarray, settings: Settings) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
-    waves: list[np.ndarray] = []
-    slides: list[np.ndarray] = []
+def recorded(log_spec, settings):
+    waves = []
+    slides = []
 
-    def keep(index: int, wave: np.ndarray, offsets: np.ndarray) -> None:
+    def keep(index, wave, offsets):
         assert index == len(waves)
         waves.append(wave.copy())
         slides.append(offsets)
@@ -69,7 +69,7 @@ def recorded(log_spec: np.ndarray, settings: Settings) -> tuple[np.ndarray, list
     return invert(log_spec, settings, trace=keep), waves, np.array(slides)
 
 
-def sounds(sample_rate: int, seconds: float) -> dict[str, np.ndarray]:
+def sounds(sample_rate, seconds):
     time = np.arange(round(sample_rate * seconds)) / sample_rate
     rs = np.random.RandomState(3)
     beats = np.exp(-30 * (time % 0.25)) * rs.standard_normal(len(time))
@@ -86,7 +86,7 @@ def sounds(sample_rate: int, seconds: float) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("mode", ["mel", "spec"])
-def test_golden_inversion(golden: Golden, mode: str) -> None:
+def test_golden_inversion(golden, mode):
     expected = golden(f"inversion_{mode}.npz")
     settings = Settings(representation="mel" if mode == "mel" else "spectrogram")
     log_spec = expected["specOut"]
@@ -94,7 +94,7 @@ def test_golden_inversion(golden: Golden, mode: str) -> None:
         tensor = golden("images.npz")["content_tensor_spec"]
         log_spec = tensor_to_values(tensor, {"content": (-4.0, 0.0)}, settings)
         np.testing.assert_allclose(log_spec, expected["specOut"], atol=1e-5)
-    done: list[tuple[int, int]] = []
+    done = []
     samples = invert(log_spec, settings, progress=lambda i, n: done.append((i, n)))
     assert done == [(i, 21) for i in range(1, 22)]
     result, waves, slides = recorded(log_spec, dataclasses.replace(settings, inversion_iterations=4))
@@ -107,7 +107,7 @@ def test_golden_inversion(golden: Golden, mode: str) -> None:
     np.testing.assert_allclose(norms, expected["wave_norms"][:4], rtol=1e-6)
     assert np.array_equal(result, waves[-1])
 
-    def error(wave: np.ndarray) -> float:
+    def error(wave):
         made = log_spectrogram(wave, settings)
         common = min(len(made), len(log_spec))
         return float(np.abs(made[:common] - log_spec[:common]).mean())
@@ -117,7 +117,7 @@ def test_golden_inversion(golden: Golden, mode: str) -> None:
 
 @pytest.mark.parametrize("name", sounds(22050, 0.1))
 @pytest.mark.parametrize("floor", [-4.0, -2.0])
-def test_agrees_with_the_literal_inversion(name: str, floor: float) -> None:
+def test_agrees_with_the_literal_inversion(name, floor):
     settings = dataclasses.replace(SMALL, inversion_iterations=3, log_floor=floor)
     log_spec = log_spectrogram(sounds(22050, 0.5)[name], settings)
     waves, slides = literal_invert(log_spec, settings.hop_length, 3)
@@ -128,7 +128,7 @@ def test_agrees_with_the_literal_inversion(name: str, floor: float) -> None:
     assert np.array_equal(result, fast_waves[-1])
 
 
-def test_agrees_with_the_literal_inversion_at_the_released_size() -> None:
+def test_agrees_with_the_literal_inversion_at_the_released_size():
     settings = Settings(inversion_iterations=3)
     log_spec = log_spectrogram(sounds(22050, 1.2)["music"], settings).astype(np.float32)
     _, slides = literal_invert(log_spec, settings.hop_length, 3)
@@ -141,7 +141,7 @@ def test_agrees_with_the_literal_inversion_at_the_released_size() -> None:
     period=st.sampled_from([0, 1, 2, 5, 8]),
     levels=st.sampled_from([2, 5, 1000000]),
 )
-def test_every_slide_is_the_literal_one(length: int, seed: int, period: int, levels: int) -> None:
+def test_every_slide_is_the_literal_one(length, seed, period, levels):
     # Few levels and short periods make many lags exactly equal, so the order of summing decides.
     rs = np.random.RandomState(seed)
     rows = rs.randint(0, levels, (6, length)) / 7.0
@@ -153,17 +153,17 @@ def test_every_slide_is_the_literal_one(length: int, seed: int, period: int, lev
         assert matcher.offset(done, index) == literal_slide(done, row)
 
 
-def synthesise(spectra: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+def synthesise(spectra, settings):
     return _overlap_add(lambda rows: np.fft.irfft(spectra[rows]), _weight(len(spectra), settings), settings)
 
 
-def test_true_phases_need_no_reversal_and_no_sliding() -> None:
+def test_true_phases_need_no_reversal_and_no_sliding():
     """T11: with the true spectrum the released synthesis ruins the sound, and without its two faults it does not."""
     settings = dataclasses.replace(Settings(), inversion_mirror="exact")
     sound = sounds(22050, 1.5)["music"]
     spectra = stft(sound, settings, 200)
 
-    def correlation(changes: dict[str, bool]) -> float:
+    def correlation(changes):
         wave, _ = synthesise(spectra, dataclasses.replace(settings, **changes))
         # The middle of frame i, samples i * hop + 511 onwards, is put at i * hop.
         made, wanted = wave[1000:20000], sound[1511:20511]
@@ -174,14 +174,14 @@ def test_true_phases_need_no_reversal_and_no_sliding() -> None:
     assert abs(correlation({"inversion_alignment": False})) < 0.4
 
 
-def test_whole_frames_need_no_shift() -> None:
+def test_whole_frames_need_no_shift():
     sound = sounds(22050, 0.5)["music"]
     wave, slides = synthesise(stft(sound, TEXTBOOK, 500), TEXTBOOK)
     assert not slides.any()
     assert np.corrcoef(wave[300:7000], sound[300:7000])[0, 1] > 0.9999999
 
 
-def test_textbook_settings_come_nearer_than_the_released_ones() -> None:
+def test_textbook_settings_come_nearer_than_the_released_ones():
     sound = sounds(22050, 0.5)["music"]
     log_spec = log_spectrogram(sound, SMALL)
     released = spectral_convergence(log_spec, invert(log_spec, SMALL), SMALL)
@@ -189,7 +189,7 @@ def test_textbook_settings_come_nearer_than_the_released_ones() -> None:
     assert 20 * np.log10(released / textbook) > 6
 
 
-def test_exact_mirror_is_the_two_sided_inverse_with_conjugate_bins() -> None:
+def test_exact_mirror_is_the_two_sided_inverse_with_conjugate_bins():
     rs = np.random.RandomState(0)
     settings = dataclasses.replace(TEXTBOOK, inversion_iterations=0)
     log_spec = rs.uniform(-3, 0, (3, 128))
@@ -204,7 +204,7 @@ def test_exact_mirror_is_the_two_sided_inverse_with_conjugate_bins() -> None:
     np.testing.assert_allclose(invert(log_spec, settings), wave / weight, atol=1e-12)
 
 
-def test_sliding_of_whole_frames_goes_round() -> None:
+def test_sliding_of_whole_frames_goes_round():
     """A frame that is a turned-round copy of the sum so far is turned back."""
     settings = dataclasses.replace(TEXTBOOK, inversion_alignment=True, hop_length=64)
     row = np.random.RandomState(5).standard_normal(256)
@@ -215,7 +215,7 @@ def test_sliding_of_whole_frames_goes_round() -> None:
     assert slides[0] == -21
 
 
-def test_silent_floor_gives_silence_where_the_spectrogram_is_at_its_floor() -> None:
+def test_silent_floor_gives_silence_where_the_spectrogram_is_at_its_floor():
     log_spec = np.full((40, 128), -4.0)
     log_spec[:8, 20] = 0.0
     kept = invert(log_spec, TEXTBOOK)
@@ -226,19 +226,19 @@ def test_silent_floor_gives_silence_where_the_spectrogram_is_at_its_floor() -> N
 
 
 @pytest.mark.parametrize("inversion", ["released", "griffinlim"])
-def test_all_silent_spectrogram_gives_finite_silence(inversion: str) -> None:
+def test_all_silent_spectrogram_gives_finite_silence(inversion):
     settings = dataclasses.replace(SMALL, inversion_floor="silent", inversion=inversion, inversion_iterations=2)
     assert not invert(np.full((20, 128), -4.0), settings).any()
 
 
-def test_number_of_threads_changes_nothing() -> None:
+def test_number_of_threads_changes_nothing():
     log_spec = log_spectrogram(sounds(22050, 0.5)["music"], SMALL)
     one, many = (invert(log_spec, dataclasses.replace(SMALL, threads=threads)) for threads in (1, 8))
     np.testing.assert_array_equal(one, many)
 
 
 @pytest.mark.parametrize("hop", [16, 31, 127, 128])
-def test_any_hop_gives_the_promised_length(hop: int) -> None:
+def test_any_hop_gives_the_promised_length(hop):
     settings = dataclasses.replace(SMALL, hop_length=hop, inversion_iterations=2)
     log_spec = np.random.RandomState(1).uniform(-4, 0, (17, 128))
     wave, waves, slides = recorded(log_spec, settings)
@@ -249,7 +249,7 @@ def test_any_hop_gives_the_promised_length(hop: int) -> None:
 
 @given(frames=st.integers(1, 40), seed=st.integers(0, 1000))
 @hypothesis_settings(deadline=None, max_examples=20)
-def test_any_number_of_frames_can_be_inverted(frames: int, seed: int) -> None:
+def test_any_number_of_frames_can_be_inverted(frames, seed):
     log_spec = np.random.RandomState(seed).uniform(-4, 0, (frames, 128))
     before = log_spec.copy()
     wave = invert(log_spec, dataclasses.replace(SMALL, inversion_iterations=1))

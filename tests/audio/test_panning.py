@@ -10,11 +10,11 @@ SETTINGS = Settings(n_fft=512, hop_length=64)
 RATE = 22050
 
 
-def noise(seed: int, seconds: float = 1.0) -> np.ndarray:
+def noise(seed, seconds=1.0):
     return np.random.RandomState(seed).standard_normal(round(RATE * seconds))
 
 
-def test_equal_channels_leave_the_sound_as_it_is() -> None:
+def test_equal_channels_leave_the_sound_as_it_is():
     sound, content = noise(0), noise(1)
     panned = pan(sound, np.stack([content, content], axis=1), SETTINGS)
     assert panned.shape == (len(sound), 2)
@@ -22,7 +22,7 @@ def test_equal_channels_leave_the_sound_as_it_is() -> None:
         np.testing.assert_allclose(channel, sound - sound.mean(), atol=1e-4)
 
 
-def test_what_is_on_the_left_in_the_content_is_on_the_left_in_the_result() -> None:
+def test_what_is_on_the_left_in_the_content_is_on_the_left_in_the_result():
     time = np.arange(RATE) / RATE
     low, high = np.sin(2 * np.pi * 500 * time), np.sin(2 * np.pi * 4000 * time)
     left, right = pan(low + high, np.stack([low, high], axis=1), SETTINGS)[2000:-2000].T
@@ -31,7 +31,7 @@ def test_what_is_on_the_left_in_the_content_is_on_the_left_in_the_result() -> No
         assert abs(np.dot(channel, other[2000:-2000])) < 0.02 * len(channel)
 
 
-def test_the_moment_counts() -> None:
+def test_the_moment_counts():
     content = np.zeros((RATE, 2))
     content[: RATE // 2, 0] = noise(1)[: RATE // 2]
     content[RATE // 2 :, 1] = noise(1)[RATE // 2 :]
@@ -43,7 +43,7 @@ def test_the_moment_counts() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 6])
-def test_shares_keep_the_power(count: int) -> None:
+def test_shares_keep_the_power(count):
     powers = list(np.random.RandomState(0).exponential(1.0, (count, 30, 20)))
     powers[0][:10] = 0
     given = shares(powers)
@@ -52,7 +52,7 @@ def test_shares_keep_the_power(count: int) -> None:
         np.testing.assert_allclose(gain, 1.0)
 
 
-def test_a_content_that_ends_early_keeps_its_last_place() -> None:
+def test_a_content_that_ends_early_keeps_its_last_place():
     content = np.zeros((RATE // 2, 2))
     content[:, 0] = noise(1)[: RATE // 2]
     assert pan(noise(2), content, SETTINGS).shape == (RATE, 2)

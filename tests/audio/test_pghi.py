@@ -1,7 +1,6 @@
 """Phase gradient heap integration against a slow, literal version of it, and against sounds whose phases are known."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,13 +18,13 @@ from audiostyle.settings import Settings, preset
 SETTINGS = Settings(inversion="griffinlim", inversion_phase="pghi", n_fft=512, hop_length=32, inversion_iterations=60)
 
 
-def literal(magnitudes: np.ndarray, hop: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+def literal(magnitudes, hop, size):
     """Phases by the definition, looking through the whole border for the loudest value each time, and who has one."""
     frames, bins = magnitudes.shape
     faintest = 1e-6 * magnitudes.max()
     log = np.log(np.maximum(magnitudes, faintest))
 
-    def slope(line: np.ndarray, i: int) -> float:
+    def slope(line, i):
         low, high = max(i - 1, 0), min(i + 1, len(line) - 1)
         return (line[high] - line[low]) / (high - low)
 
@@ -36,7 +35,7 @@ def literal(magnitudes: np.ndarray, hop: int, size: int) -> tuple[np.ndarray, np
             over_time = 2 * np.pi * hop * k / size + hop * size / gamma * slope(log[n], k)
             over_bins = -gamma / (hop * size) * slope(log[:, k], n)
             turn[n, k] = np.array([over_time, over_bins - np.pi * (size - 1) / size])
-    phases: dict[tuple[int, int], float] = {}
+    phases = {}
     while left := [at for at in np.ndindex(frames, bins) if at not in phases and magnitudes[at] > faintest]:
         first = max(left, key=lambda at: magnitudes[at])
         phases[first] = -np.pi * (size - 1) / size * first[1]
@@ -58,7 +57,7 @@ def literal(magnitudes: np.ndarray, hop: int, size: int) -> tuple[np.ndarray, np
 
 @given(seed=st.integers(0, 10**6), frames=st.integers(2, 9), size=st.sampled_from([8, 16, 20]), faint=st.floats(0, 0.7))
 @hypothesis_settings(deadline=None, max_examples=40)
-def test_agrees_with_the_literal_integration(seed: int, frames: int, size: int, faint: float) -> None:
+def test_agrees_with_the_literal_integration(seed, frames, size, faint):
     random = np.random.RandomState(seed)
     magnitudes = 10 ** random.uniform(-3, 2, (frames, size // 2 + 1))
     magnitudes[random.random_sample(magnitudes.shape) < faint] *= 1e-9  # islands between valleys
@@ -68,7 +67,7 @@ def test_agrees_with_the_literal_integration(seed: int, frames: int, size: int, 
     assert known.all() or np.abs(phases[~known]).max() > 0
 
 
-def test_the_constant_is_that_of_the_gaussian_most_like_the_window() -> None:
+def test_the_constant_is_that_of_the_gaussian_most_like_the_window():
     size = 2048
     time = np.arange(size) - (size - 1) / 2
     constants = np.linspace(0.2, 0.4, 2001)
@@ -81,7 +80,7 @@ def test_the_constant_is_that_of_the_gaussian_most_like_the_window() -> None:
     assert pytest.approx(constants[int(np.argmax(likeness))], rel=0.002) == HAMMING
 
 
-def test_gradients_are_those_of_true_phases() -> None:
+def test_gradients_are_those_of_true_phases():
     """A chirp's phases are known from its transform: both slopes, where it is loud."""
     time = np.arange(22050) / 22050
     spectra = stft(np.sin(2 * np.pi * (1500 * time + 2000 * time**2)), SETTINGS, 600)[20:580]
@@ -96,7 +95,7 @@ def test_gradients_are_those_of_true_phases() -> None:
     assert np.abs(np.angle(middle[:, 1:] * np.conj(middle[:, :-1]))[across]).max() > 0.6
 
 
-def sounds() -> dict[str, np.ndarray]:
+def sounds():
     time = np.arange(22050) / 22050
     random = np.random.RandomState(3)
     chord = sum(np.sin(2 * np.pi * f * time + f) for f in (220, 277.18, 329.63, 880, 1760.4))
@@ -105,19 +104,17 @@ def sounds() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(("name", "alone", "gain"), [("chord", 20, 6), ("chirp", 20, 6), ("music", 12, 2)])
-def test_without_iterations_it_is_near_and_with_them_nearer_than_random_phases(
-    name: str, alone: float, gain: float
-) -> None:
+def test_without_iterations_it_is_near_and_with_them_nearer_than_random_phases(name, alone, gain):
     log_spec = log_spectrogram(sounds()[name], SETTINGS)
 
-    def quality(**changes: object) -> float:
+    def quality(**changes):
         return signal_to_noise(log_spec, invert(log_spec, dataclasses.replace(SETTINGS, **changes)), SETTINGS)  # type: ignore[arg-type]
 
     assert quality(inversion_iterations=0) > alone
     assert quality() > quality(inversion_phase="random") + gain
 
 
-def test_silence_and_a_single_frame() -> None:
+def test_silence_and_a_single_frame():
     random = np.random.RandomState(0)
     assert np.isfinite(integrate_phases(np.zeros((4, 9)), 4, 16, random)).all()
     assert np.isfinite(integrate_phases(np.ones((1, 9)), 4, 16, random)).all()
@@ -125,7 +122,7 @@ def test_silence_and_a_single_frame() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["rock17", "reggae07"])
-def test_true_magnitudes_of_the_papers_clips_come_back(name: str, shared: Path) -> None:
+def test_true_magnitudes_of_the_papers_clips_come_back(name, shared):
     settings = dataclasses.replace(
         preset("corrected"), inversion_phase="pghi", inversion_iterations=200, inversion_floor="kept"
     )

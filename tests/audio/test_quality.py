@@ -10,23 +10,23 @@ from audiostyle.settings import Settings
 SETTINGS = Settings(n_fft=256, hop_length=32)
 
 
-def noise(seed: int, size: int = 8000) -> np.ndarray:
+def noise(seed, size=8000):
     return np.random.RandomState(seed).standard_normal(size)
 
 
-def test_equal_sounds() -> None:
+def test_equal_sounds():
     sound = noise(0)
     assert spectral_convergence(sound, sound, SETTINGS) < 1e-12
     assert signal_to_noise(sound, sound, SETTINGS) > 200
 
 
-def test_gain_and_shift_by_frames_do_not_matter() -> None:
+def test_gain_and_shift_by_frames_do_not_matter():
     log_spec = log_spectrogram(noise(0), SETTINGS)
     assert spectral_convergence(log_spec, log_spec[5:] - 0.7, SETTINGS) < 1e-12
     assert spectral_convergence(log_spec[5:], log_spec, SETTINGS) < 1e-12
 
 
-def test_naive_reference() -> None:
+def test_naive_reference():
     rs = np.random.RandomState(2)
     wanted, made = rs.uniform(-4, 0, (20, 128)), rs.uniform(-4, 0, (17, 128))
     best = np.inf
@@ -39,7 +39,7 @@ def test_naive_reference() -> None:
     assert signal_to_noise(wanted, made, SETTINGS) == pytest.approx(-20 * np.log10(best), rel=1e-12)
 
 
-def test_known_noise_is_measured() -> None:
+def test_known_noise_is_measured():
     log_spec = np.zeros((4, 2))
     made = np.log10(np.array([[1.5, 0.5]] * 4))
     # The best gain is 2 / 2.5; the error (0.2, 0.6) against (1, 1).
@@ -47,6 +47,6 @@ def test_known_noise_is_measured() -> None:
     assert signal_to_noise(log_spec, made, SETTINGS) == pytest.approx(10 * np.log10(5))
 
 
-def test_unrelated_sounds_are_far() -> None:
+def test_unrelated_sounds_are_far():
     tone = np.sin(np.arange(8000) * 0.5)
     assert spectral_convergence(tone, noise(1), SETTINGS) > 0.9

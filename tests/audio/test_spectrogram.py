@@ -21,7 +21,7 @@ Golden = Callable[[str], Mapping[str, np.ndarray]]
 SMALL = Settings(n_fft=1024, hop_length=64, n_mels=16)
 
 
-def naive_spectrogram(samples: np.ndarray, size: int, hop: int, floor: float) -> np.ndarray:
+def naive_spectrogram(samples, size, hop, floor):
     samples = np.append(samples - samples.mean(), np.zeros(size - len(samples) % size))
     rows = []
     for i in range((len(samples) - size) // hop):
@@ -30,7 +30,7 @@ def naive_spectrogram(samples: np.ndarray, size: int, hop: int, floor: float) ->
         return np.maximum(np.log10(np.array(rows) / np.max(rows)), floor)
 
 
-def test_golden_spectrograms(golden: Golden) -> None:
+def test_golden_spectrograms(golden):
     audio, spectrograms = golden("audio.npz"), golden("spectrograms.npz")
     settings = Settings()
     samples = audio["content_pre"].copy()
@@ -50,20 +50,20 @@ def test_golden_spectrograms(golden: Golden) -> None:
         np.testing.assert_allclose(pre - pre.mean(), audio[f"{name}_after_stft"], rtol=0, atol=1e-12)
 
 
-def test_golden_filters(golden: Golden) -> None:
+def test_golden_filters(golden):
     mel_filter, inverse = mel_filters(Settings())
     np.testing.assert_array_equal(mel_filter, golden("spectrograms.npz")["mel_filter"])
     np.testing.assert_array_equal(inverse, golden("spectrograms.npz")["mel_filter_inverse"])
 
 
-def test_golden_way_back(golden: Golden) -> None:
+def test_golden_way_back(golden):
     expected = golden("inversion_mel.npz")
     log_spec = from_mel(expected["melSpecOut"], Settings())
     assert log_spec.dtype == np.float32
     np.testing.assert_allclose(log_spec, expected["specOut"], rtol=0, atol=1e-5)
 
 
-def test_golden_roundtrip_mels(golden: Golden) -> None:
+def test_golden_roundtrip_mels(golden):
     """The mels of inverted clips, recorded from the 16-bit samples, without the band-pass."""
     mels = golden("inversion_roundtrip_mels.npz")
     for mode in ("mel", "spec"):
@@ -72,7 +72,7 @@ def test_golden_roundtrip_mels(golden: Golden) -> None:
         np.testing.assert_allclose(made, mels[f"{mode}_uint8__mel"], rtol=0, atol=1e-6)
 
 
-def test_hamming_is_symmetric() -> None:
+def test_hamming_is_symmetric():
     window = hamming(2048)
     np.testing.assert_allclose(window, window[::-1], atol=1e-14)
     np.testing.assert_allclose(window, np.hamming(2048), atol=1e-14)
@@ -80,14 +80,14 @@ def test_hamming_is_symmetric() -> None:
 
 
 @pytest.mark.parametrize("samples", [1024, 1025, 4000, 5120])
-def test_agrees_with_a_naive_spectrogram(samples: int) -> None:
+def test_agrees_with_a_naive_spectrogram(samples):
     sound = np.random.RandomState(samples).standard_normal(samples) + 0.5
     expected = naive_spectrogram(sound, 1024, 64, -2.5)
     made = log_spectrogram(sound, dataclasses.replace(SMALL, log_floor=-2.5))
     np.testing.assert_allclose(made, expected, rtol=0, atol=1e-10)
 
 
-def test_released_padding_of_ten_seconds() -> None:
+def test_released_padding_of_ten_seconds():
     assert n_frames(220500, Settings()) == 1712
     # T8: a whole window is added where the length divides, and its last frame is left out.
     assert n_frames(2048, Settings()) == 16
@@ -96,7 +96,7 @@ def test_released_padding_of_ten_seconds() -> None:
 
 
 @given(length=st.integers(1, 20000), hop=st.integers(8, 512))
-def test_exact_padding_covers_every_sample_once(length: int, hop: int) -> None:
+def test_exact_padding_covers_every_sample_once(length, hop):
     settings = Settings(n_fft=1024, hop_length=hop, frame_padding="exact")
     count = n_frames(length, settings)
     assert (count - 1) * hop + 1024 >= length
@@ -104,12 +104,12 @@ def test_exact_padding_covers_every_sample_once(length: int, hop: int) -> None:
 
 
 @given(length=st.integers(1, 20000))
-def test_released_padding_is_the_authors_arithmetic(length: int) -> None:
+def test_released_padding_is_the_authors_arithmetic(length):
     padded = length + 1024 - length % 1024
     assert n_frames(length, SMALL) == (padded - 1024) // 64
 
 
-def test_stft_pads_with_silence_past_the_end() -> None:
+def test_stft_pads_with_silence_past_the_end():
     sound = np.random.RandomState(1).standard_normal(2000)
     short, long = stft(sound, SMALL, 5), stft(sound, SMALL, 60)
     np.testing.assert_array_equal(short, long[:5])
@@ -117,14 +117,14 @@ def test_stft_pads_with_silence_past_the_end() -> None:
     assert long.shape == (60, 513)
 
 
-def test_many_frames_are_the_same_as_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_frames_are_the_same_as_few_at_a_time(monkeypatch):
     sound = np.random.RandomState(1).standard_normal(9000)
     whole = stft(sound, SMALL, 100)
     monkeypatch.setattr("audiostyle.audio.spectrogram._ROWS", 7)
     np.testing.assert_array_equal(stft(sound, SMALL, 100), whole)
 
 
-def test_loudness_does_not_matter() -> None:
+def test_loudness_does_not_matter():
     sound = np.random.RandomState(4).standard_normal(5000)
     np.testing.assert_allclose(log_spectrogram(sound * 1e-3, SMALL), log_spectrogram(sound, SMALL), atol=1e-12)
     assert log_spectrogram(sound, SMALL).max() == 0
@@ -140,12 +140,12 @@ def test_loudness_does_not_matter() -> None:
         (np.empty(0), "too few"),
     ],
 )
-def test_samples_without_a_spectrogram(samples: np.ndarray, message: str) -> None:
+def test_samples_without_a_spectrogram(samples, message):
     with pytest.raises(InputError, match=message):
         log_spectrogram(samples, SMALL)
 
 
-def test_agrees_with_naive_filters() -> None:
+def test_agrees_with_naive_filters():
     settings = Settings(n_fft=1024, n_mels=20, mel_sample_rate=22050, mel_fmin=100.0, mel_fmax=9000.0)
     points = np.linspace(2595 * np.log10(1 + 100 / 700), 2595 * np.log10(1 + 9000 / 700), 22)
     bins = np.floor(1025 * 700 * (10 ** (points / 2595) - 1) / 22050).astype(int)
@@ -163,17 +163,17 @@ def test_agrees_with_naive_filters() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"n_mels": 512}, {"n_fft": 64, "hop_length": 8}, {"mel_fmax": 200.0}])
-def test_empty_filter_is_an_input_error(changes: dict[str, float]) -> None:
+def test_empty_filter_is_an_input_error(changes):
     with pytest.raises(InputError, match=r"Mel filter \d+ of .* n_mels"):
         mel_filters(dataclasses.replace(Settings(), **changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_presets_have_no_empty_filter(name: str) -> None:
+def test_presets_have_no_empty_filter(name):
     assert mel_filters(preset(name))[1].sum(axis=1).all()
 
 
-def test_orders_of_logarithm_and_average() -> None:
+def test_orders_of_logarithm_and_average():
     log_spec = np.random.RandomState(0).uniform(-4, 0, (32, 512))
     mel_filter, inverse = mel_filters(SMALL)
     first = to_mel(log_spec, SMALL)
@@ -189,7 +189,7 @@ def test_orders_of_logarithm_and_average() -> None:
 
 
 @pytest.mark.parametrize("order", ["log_then_mel", "mel_then_log"])
-def test_constant_spectrogram_survives_both_ways(order: str) -> None:
+def test_constant_spectrogram_survives_both_ways(order):
     settings = dataclasses.replace(SMALL, mel_order=order)
     log_spec = np.full((40, 512), -1.25)
     mel = to_mel(log_spec, settings)
@@ -200,7 +200,7 @@ def test_constant_spectrogram_survives_both_ways(order: str) -> None:
 
 @given(frames=st.integers(8, 60), zoom=st.integers(1, 4), order=st.sampled_from(["log_then_mel", "mel_then_log"]))
 @hypothesis_settings(deadline=None, max_examples=30)
-def test_shapes_of_both_ways(frames: int, zoom: int, order: str) -> None:
+def test_shapes_of_both_ways(frames, zoom, order):
     settings = dataclasses.replace(SMALL, time_zoom=zoom, mel_order=order)
     columns = round(frames / zoom) - 2
     log_spec = np.random.RandomState(frames).uniform(-4, 0, (frames, 512))
@@ -213,7 +213,7 @@ def test_shapes_of_both_ways(frames: int, zoom: int, order: str) -> None:
     assert from_mel(mel, settings).shape == (columns * zoom, 512)
 
 
-def test_published_image_shapes() -> None:
+def test_published_image_shapes():
     assert image_shape(Settings()) == (96, 854)
     assert image_shape(Settings(representation="mfcc")) == (96, 854)
     assert image_shape(Settings(representation="spectrogram")) == (856, 512)
@@ -224,9 +224,7 @@ def test_published_image_shapes() -> None:
 @pytest.mark.parametrize("orientation", ["time_rows", "time_columns"])
 @pytest.mark.parametrize("padding", ["released", "exact"])
 @pytest.mark.parametrize("duration", [0.31, 0.5])
-def test_image_shape_is_the_shape_of_the_image(
-    representation: str, axes: str, orientation: str, padding: str, duration: float
-) -> None:
+def test_image_shape_is_the_shape_of_the_image(representation, axes, orientation, padding, duration):
     settings = Settings(
         representation=representation,
         spec_zoom_axes=axes,
@@ -244,7 +242,7 @@ def test_image_shape_is_the_shape_of_the_image(
     assert image_to_tensor(image, settings).shape[2:] == image_shape(settings)
 
 
-def test_too_short_for_an_image() -> None:
+def test_too_short_for_an_image():
     for representation in ("mel", "spectrogram"):
         with pytest.raises(InputError, match="too short"):
             image_shape(Settings(duration=0.2, n_fft=16384, representation=representation))

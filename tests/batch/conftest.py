@@ -1,9 +1,5 @@
 """Batches whose transfers cost nothing: tables of pairs of tiny files, for the engine of fake_batch."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
 from fake_batch import FakeEngine
 
@@ -14,7 +10,7 @@ from audiostyle.batch.table_of_pairs import add_lines, read_pairs
 
 
 @pytest.fixture
-def clips(tmp_path: Path) -> Path:
+def clips(tmp_path):
     """Nine files in three folders, which are no sounds."""
     for label in ("jazz", "reggae", "rock"):
         (tmp_path / "clips" / label).mkdir(parents=True)
@@ -24,10 +20,10 @@ def clips(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def planned(clips: Path, tmp_path: Path) -> Callable[..., BatchPlan]:
+def planned(clips, tmp_path):
     """Makes a plan of a table given as text, and a sweep."""
 
-    def make(text: str = "", points: Any = ({},), **changes: Any) -> BatchPlan:
+    def make(text="", points=({},), **changes):
         table = tmp_path / "pairs.csv"
         table.write_text(text or "content,style\n" + "\n".join(
             f"clips/rock/rock.0000{i}.wav,clips/reggae/reggae.0000{i}.wav" for i in range(3)
@@ -39,10 +35,10 @@ def planned(clips: Path, tmp_path: Path) -> Callable[..., BatchPlan]:
 
 
 @pytest.fixture
-def conducted(tmp_path: Path) -> Callable[..., list]:
+def conducted(tmp_path):
     """Conducts a plan with an engine, and returns its entries."""
 
-    def run(plan: BatchPlan, engine: Any = None, listener: Any = None, **options: Any) -> list:
+    def run(plan, engine=None, listener=None, **options):
         folder = tmp_path / "batch"
         folder.mkdir(exist_ok=True)
         plan.write(folder)

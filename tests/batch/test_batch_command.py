@@ -1,7 +1,6 @@
 """``audiostyle batch`` and ``worker``, as they are typed: what they say before anything runs."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -15,13 +14,13 @@ RANDOM = ["--weights", "random"]
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> Path:
+def table(tmp_path):
     write_clips(tmp_path / "clips", 0.3)
     (tmp_path / "pairs.csv").write_text("content,style\nclips/rock.wav,clips/reggae.wav\n")
     return tmp_path / "pairs.csv"
 
 
-def test_a_dry_run_writes_nothing(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_writes_nothing(table, tmp_path, capsys):
     (tmp_path / "sweep.toml").write_text("[grid]\nseed = [0, 1, 2]\n")
     grid = ["--grid", str(tmp_path / "sweep.toml")]
     assert main(["batch", str(table), "-o", str(tmp_path / "out"), *RANDOM, *grid, "--rowac", "--dry-run"]) == 0
@@ -51,15 +50,13 @@ def test_a_dry_run_writes_nothing(table: Path, tmp_path: Path, capsys: pytest.Ca
         (["{table}", "-o", "{out}", "--workers", "2", "--shard", "1/2"], "not allowed with"),
     ],
 )
-def test_mistakes_are_sentences(
-    arguments: list[str], said: str, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mistakes_are_sentences(arguments, said, table, tmp_path, capsys):
     places = {"table": table, "out": tmp_path / "out", "folder": table.parent / "clips"}
     assert main(["batch", *(one.format(**places) for one in arguments), *RANDOM]) == 2
     assert said in capsys.readouterr().err
 
 
-def test_a_batch_goes_on_as_it_was_planned(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_batch_goes_on_as_it_was_planned(table, tmp_path, capsys):
     from audiostyle.batch.plan import BatchPlan
     from audiostyle.batch.table_of_pairs import add_lines, read_pairs
 
@@ -80,7 +77,7 @@ def test_a_batch_goes_on_as_it_was_planned(table: Path, tmp_path: Path, capsys: 
     assert "1 not begun" in capsys.readouterr().out
 
 
-def test_a_large_batch_is_asked_about(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_large_batch_is_asked_about(table, tmp_path, capsys):
     (tmp_path / "sweep.toml").write_text(f"[grid]\nseed = {list(range(400))}\n")
     grid = ["--grid", str(tmp_path / "sweep.toml")]
     assert main(["batch", str(table), "-o", str(tmp_path / "out"), *RANDOM, *grid]) == 2
@@ -88,9 +85,7 @@ def test_a_large_batch_is_asked_about(table: Path, tmp_path: Path, capsys: pytes
     assert not (tmp_path / "out").exists()
 
 
-def test_without_dask_it_is_said_what_to_install(
-    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_dask_it_is_said_what_to_install(table, tmp_path, capsys, monkeypatch):
     import importlib.util
 
     find = importlib.util.find_spec
@@ -111,12 +106,12 @@ def test_without_dask_it_is_said_what_to_install(
         (["nowhere", "--workers", "0"], "--workers was given '0'"),
     ],
 )
-def test_a_worker_s_mistakes(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_worker_s_mistakes(arguments, said, capsys):
     assert main(["worker", *arguments]) == 2
     assert said in capsys.readouterr().err
 
 
-def test_gpus_are_numbers() -> None:
+def test_gpus_are_numbers():
     assert chosen_gpus(None) == []
     assert chosen_gpus("0,3") == ["0", "3"]
     for text in ("", "0,0", "cuda0", "1,", "-1"):
@@ -124,12 +119,12 @@ def test_gpus_are_numbers() -> None:
             chosen_gpus(text)
 
 
-def cluster(tmp_path: Path, text: str) -> dict:
+def cluster(tmp_path, text):
     (tmp_path / "slurm.toml").write_text(text)
     return read_cluster(tmp_path / "slurm.toml")
 
 
-def test_a_cluster_file_is_dask_jobqueue_s(tmp_path: Path) -> None:
+def test_a_cluster_file_is_dask_jobqueue_s(tmp_path):
     options = cluster(tmp_path, 'memory = "3GB"\nwalltime = "04:00:00"\nqueue = "short"\nworker_extra_args = ["--x"]\n')
     assert (options["kind"], options["jobs"], options["lifetime"]) == ("SLURM", 10, "12960s")
     arguments = job_arguments(options, tmp_path, 2)
@@ -151,12 +146,12 @@ def test_a_cluster_file_is_dask_jobqueue_s(tmp_path: Path) -> None:
         ('memory = "3GB"\nwalltime = "soon"', "walltime is 'soon'"),
     ],
 )
-def test_a_cluster_file_that_is_none(text: str, said: str, tmp_path: Path) -> None:
+def test_a_cluster_file_that_is_none(text, said, tmp_path):
     with pytest.raises(InputError, match=said):
         cluster(tmp_path, text)
 
 
-def test_a_job_runs_our_worker(tmp_path: Path) -> None:
+def test_a_job_runs_our_worker(tmp_path):
     jobqueue = pytest.importorskip("dask_jobqueue")
     arguments = job_arguments(cluster(tmp_path, 'memory = "3GB"\nwalltime = "04:00:00"'), tmp_path, 1)
     job = jobqueue.slurm.SLURMJob(scheduler="tls://here:1", name="w1", **{
@@ -176,9 +171,7 @@ def test_a_job_runs_our_worker(tmp_path: Path) -> None:
     assert (parsed.place, parsed.threads, parsed.lifetime, parsed.name) == ("tls://here:1", "1", "12960s", "w1")
 
 
-def test_a_disk_that_is_too_small_is_found_before(
-    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_disk_that_is_too_small_is_found_before(table, tmp_path, monkeypatch, capsys):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10**5))
     assert main(["batch", str(table), "-o", str(tmp_path / "out"), *RANDOM]) == 2

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,18 +20,18 @@ UNREADABLE = {"event": "failed", "kind": "input", "sentence": "No sound."}
 FIRST = "rock.00000+reggae.00000"
 
 
-def states(entries: list) -> list[str]:
+def states(entries):
     return [entry.found.state for entry in entries]
 
 
-def snapshot(folder: Path) -> dict[str, tuple]:
+def snapshot(folder):
     return {
         str(path): (path.stat().st_ino, path.stat().st_mtime_ns, path.stat().st_size)
         for path in [folder, *folder.rglob("*")]
     }
 
 
-def test_everything_is_run_once(planned: Callable, conducted: Callable, tmp_path: Path) -> None:
+def test_everything_is_run_once(planned, conducted, tmp_path):
     plan, engine = planned(), FakeEngine()
     assert states(conducted(plan, engine)) == ["finished"] * 3
     assert len(engine.tasks) == 3
@@ -43,7 +42,7 @@ def test_everything_is_run_once(planned: Callable, conducted: Callable, tmp_path
     assert snapshot(tmp_path / "batch") == before
 
 
-def test_what_a_worker_gets_is_plain(planned: Callable, conducted: Callable, tmp_path: Path) -> None:
+def test_what_a_worker_gets_is_plain(planned, conducted, tmp_path):
     engine = FakeEngine()
     conducted(planned(points=[{"seed": "7"}], keep="all", pictures=True), engine)
     task = engine.tasks[0]
@@ -56,7 +55,7 @@ def test_what_a_worker_gets_is_plain(planned: Callable, conducted: Callable, tmp
     assert task["command_line"][-1] == str(tmp_path / "batch" / planned(points=[{"seed": "7"}]).lines[0].folder)
 
 
-def test_what_failed_for_good_is_tried_again_only_when_asked(planned: Callable, conducted: Callable) -> None:
+def test_what_failed_for_good_is_tried_again_only_when_asked(planned, conducted):
     plan = planned()
     entries = conducted(plan, FakeEngine({FIRST: [FAILED]}))
     assert [entry.failure for entry in entries] == ["It failed.", "", ""]
@@ -67,7 +66,7 @@ def test_what_failed_for_good_is_tried_again_only_when_asked(planned: Callable, 
     assert len(again.tasks) == 1
 
 
-def test_a_clip_that_failed_is_tried_again_each_time(planned: Callable, conducted: Callable) -> None:
+def test_a_clip_that_failed_is_tried_again_each_time(planned, conducted):
     plan = planned()
     assert [entry.failure for entry in conducted(plan, FakeEngine({FIRST: [UNREADABLE]}))] == ["No sound.", "", ""]
     again = FakeEngine()
@@ -75,7 +74,7 @@ def test_a_clip_that_failed_is_tried_again_each_time(planned: Callable, conducte
     assert len(again.tasks) == 1
 
 
-def test_a_run_that_says_itself_that_it_failed(planned: Callable, conducted: Callable, tmp_path: Path) -> None:
+def test_a_run_that_says_itself_that_it_failed(planned, conducted, tmp_path):
     plan = planned()
     engine = FakeEngine()
     conducted(plan, engine)
@@ -86,13 +85,13 @@ def test_a_run_that_says_itself_that_it_failed(planned: Callable, conducted: Cal
     assert again.tasks == []
 
 
-def test_what_was_interrupted_is_given_out_again(planned: Callable, conducted: Callable) -> None:
+def test_what_was_interrupted_is_given_out_again(planned, conducted):
     engine = FakeEngine({FIRST: [{"event": "interrupted"}, {"event": "interrupted"}]})
     assert states(conducted(planned(), engine)) == ["finished"] * 3
     assert len(engine.tasks) == 5
 
 
-def test_a_full_disk_stops_the_batch(planned: Callable, conducted: Callable, tmp_path: Path) -> None:
+def test_a_full_disk_stops_the_batch(planned, conducted, tmp_path):
     full = {"event": "failed", "kind": "disk", "sentence": "The disk is full."}
     plan, engine = planned(), FakeEngine({FIRST: [full]})
     with pytest.raises(BatchStopped, match=r"The disk is full\. The batch was stopped") as error:
@@ -105,7 +104,7 @@ def test_a_full_disk_stops_the_batch(planned: Callable, conducted: Callable, tmp
     assert len(again.tasks) == 3
 
 
-def test_too_many_failures_stop_it(planned: Callable, conducted: Callable) -> None:
+def test_too_many_failures_stop_it(planned, conducted):
     engine = FakeEngine({FIRST: [UNREADABLE] * 3})
     with pytest.raises(BatchStopped, match="1 transfers have failed, and --max-failures is 1"):
         conducted(planned(), engine, max_failures=1)
@@ -119,7 +118,7 @@ def test_too_many_failures_stop_it(planned: Callable, conducted: Callable) -> No
     assert len(engine.tasks) == 90
 
 
-def made_on(**changes: object) -> dict:
+def made_on(**changes):
     return {"machine": {"device": "cpu", "convolution": "onednn", "threads": 1, "blas": "", "cpu": "", **changes}}
 
 
@@ -136,9 +135,7 @@ def made_on(**changes: object) -> dict:
         ),
     ],
 )
-def test_another_run_in_the_place_is_not_taken_for_ours(
-    change: dict, said: str, planned: Callable, conducted: Callable
-) -> None:
+def test_another_run_in_the_place_is_not_taken_for_ours(change, said, planned, conducted):
     plan, engine = planned(), FakeEngine()
     conducted(plan, engine)
     leave_a_run(engine.tasks[1], **change)
@@ -149,7 +146,7 @@ def test_another_run_in_the_place_is_not_taken_for_ours(
     assert again.tasks == []
 
 
-def test_a_plain_transfer_s_run_needs_its_metrics_only(planned: Callable, conducted: Callable, tmp_path: Path) -> None:
+def test_a_plain_transfer_s_run_needs_its_metrics_only(planned, conducted, tmp_path):
     plan, engine = planned(), FakeEngine()
     conducted(plan, engine)
     for task, damage in zip(engine.tasks, ("", "{}", '{"signature": "of another"}'), strict=True):
@@ -160,7 +157,7 @@ def test_a_plain_transfer_s_run_needs_its_metrics_only(planned: Callable, conduc
     assert [task["run"] for task in again.tasks] == [False] * 3
 
 
-def test_a_run_without_its_sound_goes_on(planned: Callable, conducted: Callable) -> None:
+def test_a_run_without_its_sound_goes_on(planned, conducted):
     plan, engine = planned(), FakeEngine()
     conducted(plan, engine)
     (Path(engine.tasks[0]["folder"]) / "output.wav").unlink()
@@ -170,7 +167,7 @@ def test_a_run_without_its_sound_goes_on(planned: Callable, conducted: Callable)
     assert [task["run"] for task in again.tasks] == [True, True]
 
 
-def test_shards_share_the_work(planned: Callable, tmp_path: Path) -> None:
+def test_shards_share_the_work(planned, tmp_path):
     plan = planned(points=[{"seed": str(seed)} for seed in range(4)])
     parts = [survey(tmp_path, plan, (shard, 5)) for shard in range(1, 6)]
     assert sorted(entry.line.number for part in parts for entry in part) == list(range(1, 13))
@@ -178,7 +175,7 @@ def test_shards_share_the_work(planned: Callable, tmp_path: Path) -> None:
 
 
 class TestTables:
-    def test_they_hold_what_was_found(self, planned: Callable, conducted: Callable, tmp_path: Path) -> None:
+    def test_they_hold_what_was_found(self, planned, conducted, tmp_path):
         text = "content,style,content_label,style_label\n" + "\n".join(
             f"clips/rock/rock.0000{i}.wav,clips/reggae/reggae.0000{j}.wav,rock,=reggae"
             for i in range(3)
@@ -203,7 +200,7 @@ class TestTables:
         assert failed["sentence"] == "It failed."
         assert "--set threads=1 --set rowac=true -o " in failed["command"]
 
-    def test_they_are_not_touched_without_need(self, planned: Callable, conducted: Callable, tmp_path: Path) -> None:
+    def test_they_are_not_touched_without_need(self, planned, conducted, tmp_path):
         plan = planned()
         write_all(tmp_path / "batch", plan, conducted(plan, FakeEngine({FIRST: [dict(FAILED)]})))
         before = snapshot(tmp_path / "batch")
@@ -218,7 +215,7 @@ class TestTables:
         assert not (tmp_path / "batch" / "failed.csv").exists()
 
 
-def test_a_torn_journal_is_read_and_gone_on_with(tmp_path: Path) -> None:
+def test_a_torn_journal_is_read_and_gone_on_with(tmp_path):
     with Journal(tmp_path) as journal:
         journal.add("failed", "a", kind="run", sentence="No.")
     with (tmp_path / "journal.jsonl").open("a") as stream:
@@ -230,7 +227,7 @@ def test_a_torn_journal_is_read_and_gone_on_with(tmp_path: Path) -> None:
     assert last_outcomes(tmp_path)["a"]["sentence"] == "No."
 
 
-def test_the_first_machine_is_pinned_for_all(tmp_path: Path) -> None:
+def test_the_first_machine_is_pinned_for_all(tmp_path):
     assert read_pin(tmp_path) is None
     assert pin(tmp_path, FACTS) == FACTS
     assert pin(tmp_path, {**FACTS, "openblas": "Haswell"}) == FACTS == read_pin(tmp_path)
@@ -240,7 +237,7 @@ def test_the_first_machine_is_pinned_for_all(tmp_path: Path) -> None:
         check_machine(FACTS, {**FACTS, "openblas": "Haswell", "threads": 2})
 
 
-def test_the_command_of_one_transfer_makes_the_same(planned: Callable, tmp_path: Path, capsys) -> None:
+def test_the_command_of_one_transfer_makes_the_same(planned, tmp_path, capsys):
     """Its options lead to the very settings, and so to the same signature."""
     plan = planned(settings={"rowac": "true", "ac_layers": "input,conv1_1"}, points=[{"preset": "listening"}])
     command = transfer_command(tmp_path, plan, plan.lines[0])
@@ -251,36 +248,36 @@ def test_the_command_of_one_transfer_makes_the_same(planned: Callable, tmp_path:
     assert shown.strip() == describe_settings(plan.settings(plan.lines[0].values)).strip()
 
 
-def test_progress_is_heard(planned: Callable, conducted: Callable) -> None:
-    heard: list = []
+def test_progress_is_heard(planned, conducted):
+    heard = []
 
     class Ears(Listener):
-        def begin(self, entries, evaluations) -> None:
+        def begin(self, entries, evaluations):
             heard.append([evaluations(entry) for entry in entries])
 
-        def heard(self, event) -> None:
+        def heard(self, event):
             heard.append(event.get("evaluations"))
 
-        def ended(self, outcome) -> None:
+        def ended(self, outcome):
             heard.append(outcome["event"])
 
     conducted(planned(), listener=Ears())
     assert heard == [[39 * 41] * 3, *[None, 7, "finished"] * 3]
 
 
-def test_make_task_keeps_a_float_s_bits(planned: Callable, tmp_path: Path) -> None:
+def test_make_task_keeps_a_float_s_bits(planned, tmp_path):
     plan = planned(points=[{"style_weight": "0.1"}])
     (entry,) = survey(tmp_path, plan)[:1]
     assert json.loads(json.dumps(make_task(tmp_path, plan, entry, FACTS)))["settings"]["style_weight"] == 0.1
 
 
-def test_tasks_that_end_with_the_batch_are_not_blamed(planned: Callable, conducted: Callable, tmp_path: Path) -> None:
+def test_tasks_that_end_with_the_batch_are_not_blamed(planned, conducted, tmp_path):
     full = {"event": "failed", "kind": "disk", "sentence": "The disk is full."}
-    under_way: set[str] = set()
+    under_way = set()
     plan = planned()
 
     class TwoAtATime(FakeEngine):
-        def run(self, next_task: Callable, hear: Callable):
+        def run(self, next_task, hear):
             first, second = next_task(), next_task()
             for task in (first, second):
                 (tmp_path / "batch" / "running").mkdir(exist_ok=True)

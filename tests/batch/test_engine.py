@@ -6,10 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import psutil
 import pytest
@@ -28,17 +26,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskEngine]:
+def engine(tmp_path_factory):
     with local_cluster(tmp_path_factory.mktemp("batch"), 2, 1) as engine:
         engine.work = work_quickly
         yield engine
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
+def run(tmp_path):
     """Runs tasks of the given names on an engine, and returns their outcomes."""
 
-    def carry_out(engine: DaskEngine, names: list[str], heard: Callable = lambda event: None) -> list[dict[str, Any]]:
+    def carry_out(engine, names, heard=lambda event: None):
         todo = [
             {"signature": f"{at:04d}{name}", "folder": name, "batch": str(tmp_path)} for at, name in enumerate(names)
         ]
@@ -48,12 +46,12 @@ def run(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
     return carry_out
 
 
-def tries(tmp_path: Path, signature: str) -> list[str]:
+def tries(tmp_path, signature):
     return (tmp_path / "trace" / signature).read_text().split()
 
 
-def test_every_task_comes_back_once(engine: DaskEngine, run: Callable, tmp_path: Path) -> None:
-    begun: list = []
+def test_every_task_comes_back_once(engine, run, tmp_path):
+    begun = []
     outcomes = run(engine, ["quick"] * 60, begun.append)
     assert sorted(one["signature"] for one in outcomes) == [f"{at:04d}quick" for at in range(60)]
     assert len({one["worker"] for one in outcomes}) == 2
@@ -61,11 +59,11 @@ def test_every_task_comes_back_once(engine: DaskEngine, run: Callable, tmp_path:
     assert len(begun) > 50  # what is said last may come too late, which nobody minds
 
 
-def test_tasks_are_asked_for_as_they_are_needed(engine: DaskEngine, tmp_path: Path) -> None:
+def test_tasks_are_asked_for_as_they_are_needed(engine, tmp_path):
     given = iter(range(40))
     asked, back = 0, 0
 
-    def next_task() -> dict[str, Any] | None:
+    def next_task():
         nonlocal asked
         number = next(given, None)
         if number is None:
@@ -79,13 +77,13 @@ def test_tasks_are_asked_for_as_they_are_needed(engine: DaskEngine, tmp_path: Pa
     assert back == 40
 
 
-def test_one_may_be_given_out_again(engine: DaskEngine, run: Callable, tmp_path: Path) -> None:
+def test_one_may_be_given_out_again(engine, run, tmp_path):
     assert [one["event"] for one in run(engine, ["quick"])] == ["finished"]
     assert [one["event"] for one in run(engine, ["quick"])] == ["finished"]
     assert len(tries(tmp_path, "0000quick")) == 2
 
 
-def test_a_worker_that_is_killed_takes_nothing_along(engine: DaskEngine, run: Callable, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_takes_nothing_along(engine, run, tmp_path):
     names = ["quick"] * 5 + ["dies1"] + ["quick"] * 5
     outcomes = run(engine, names)
     assert {one["event"] for one in outcomes} == {"finished"}
@@ -95,7 +93,7 @@ def test_a_worker_that_is_killed_takes_nothing_along(engine: DaskEngine, run: Ca
 
 
 @pytest.mark.slow
-def test_a_task_that_kills_every_process_ends_alone(engine: DaskEngine, run: Callable, tmp_path: Path) -> None:
+def test_a_task_that_kills_every_process_ends_alone(engine, run, tmp_path):
     outcomes = {one["signature"]: one for one in run(engine, ["quick", "dies99", "quick", "quick"])}
     assert len(outcomes) == 4
     deadly = outcomes.pop("0001dies99")
@@ -104,7 +102,7 @@ def test_a_task_that_kills_every_process_ends_alone(engine: DaskEngine, run: Cal
     assert len(tries(tmp_path, "0001dies99")) == 11
 
 
-def test_workers_are_as_measuring_wants_them(engine: DaskEngine) -> None:
+def test_workers_are_as_measuring_wants_them(engine):
     found = engine.call(surroundings)
     assert "MALLOC_TRIM_THRESHOLD_" not in found["environment"]
     assert {found["environment"][f"{pool}_NUM_THREADS"] for pool in ("OMP", "OPENBLAS", "MKL")} == {"1"}
@@ -113,14 +111,14 @@ def test_workers_are_as_measuring_wants_them(engine: DaskEngine) -> None:
     assert found["interrupt"]
 
 
-def listening() -> set[str]:
+def listening():
     """Addresses at which this process and its children take connections."""
     family = [psutil.Process(), *psutil.Process().children(recursive=True)]
     connections = [one for process in family for one in process.net_connections("inet")]
     return {one.laddr.ip for one in connections if one.status == psutil.CONN_LISTEN}
 
 
-def test_nobody_else_gets_in(engine: DaskEngine) -> None:
+def test_nobody_else_gets_in(engine):
     from distributed import Client
     from distributed.security import Security
 
@@ -147,7 +145,7 @@ def test_nobody_else_gets_in(engine: DaskEngine) -> None:
     assert answered == []
 
 
-def test_the_key_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_the_key_is_for_its_owner_alone(tmp_path):
     with announced(tmp_path, "tls://here:1", "certificate", "key") as connection:
         assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
         assert read_connection(tmp_path) == connection
@@ -157,7 +155,7 @@ def test_the_key_is_for_its_owner_alone(tmp_path: Path) -> None:
         read_connection(tmp_path)
 
 
-def test_a_scheduler_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheduler_that_is_not_there_is_a_sentence(monkeypatch):
     from audiostyle.batch import engine
 
     monkeypatch.setattr(engine, "_CLOSING_SECONDS", 1.0)
@@ -166,13 +164,13 @@ def test_a_scheduler_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> Iterator[Callable[[int], subprocess.Popen]]:
+def elsewhere(tmp_path):
     """Starts a scheduler in a process of its own, with some workers."""
     started = []
     (tmp_path / "scheduler.py").write_text(SCHEDULER)
     environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
 
-    def start(workers: int) -> subprocess.Popen:
+    def start(workers):
         command = [sys.executable, str(tmp_path / "scheduler.py"), str(tmp_path), str(workers)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         started.append(process)
@@ -186,7 +184,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Callable[[int], subprocess.Popen]]:
         process.communicate()
 
 
-def begun(tmp_path: Path, signature: str) -> None:
+def begun(tmp_path, signature):
     end = time.monotonic() + 60
     while not (tmp_path / "trace" / signature).exists():
         assert time.monotonic() < end
@@ -194,14 +192,14 @@ def begun(tmp_path: Path, signature: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_scheduler_that_is_killed_is_a_sentence(elsewhere: Callable, tmp_path: Path) -> None:
+def test_a_scheduler_that_is_killed_is_a_sentence(elsewhere, tmp_path):
     process = elsewhere(1)
     connection = read_connection(tmp_path)
     todo = [{"signature": "s", "folder": "waits", "batch": str(tmp_path)}]
     with join(connection["address"], connection) as engine:
         engine.work = work_quickly
 
-        def hear(event: dict) -> None:
+        def hear(event):
             process.kill()
 
         with pytest.raises(BatchStopped, match="scheduler is lost"):
@@ -214,7 +212,7 @@ def test_a_scheduler_that_is_killed_is_a_sentence(elsewhere: Callable, tmp_path:
 
 
 @pytest.mark.slow
-def test_a_worker_from_elsewhere_ends_its_task_in_time(elsewhere: Callable, tmp_path: Path) -> None:
+def test_a_worker_from_elsewhere_ends_its_task_in_time(elsewhere, tmp_path):
     """Its lifetime is over in mid-task: the task is put down, and goes on with the next worker."""
     elsewhere(0)
     connection = read_connection(tmp_path)
@@ -223,11 +221,11 @@ def test_a_worker_from_elsewhere_ends_its_task_in_time(elsewhere: Callable, tmp_
     first = subprocess.Popen([*command, "--lifetime", "8s"], cwd=ROOT, env=environment)
     todo = [{"signature": "s", "folder": "waits1", "batch": str(tmp_path)}]
 
-    def next_worker() -> None:
+    def next_worker():
         first.wait(120)
         following.append(subprocess.Popen(command, cwd=ROOT, env=environment))
 
-    following: list[subprocess.Popen] = []
+    following = []
     waiting = threading.Thread(target=next_worker)
     waiting.start()
     with join(connection["address"], connection) as engine:
@@ -248,7 +246,7 @@ def test_a_worker_from_elsewhere_ends_its_task_in_time(elsewhere: Callable, tmp_
 
 
 @pytest.mark.slow
-def test_each_gpu_is_a_worker_s_own(tmp_path: Path, run: Callable) -> None:
+def test_each_gpu_is_a_worker_s_own(tmp_path, run):
     with local_cluster(tmp_path, 0, 1, gpus=["0", "3"]) as engine:
         engine.work = work_quickly
         assert len({one["worker"] for one in run(engine, ["quick"] * 20)}) == 2
@@ -259,7 +257,7 @@ def test_each_gpu_is_a_worker_s_own(tmp_path: Path, run: Callable) -> None:
 
 
 @pytest.mark.slow
-def test_two_thousand_tasks_take_no_more_memory_than_two_hundred(engine: DaskEngine, run: Callable) -> None:
+def test_two_thousand_tasks_take_no_more_memory_than_two_hundred(engine, run):
     run(engine, ["quick"] * 200)
     process = psutil.Process()
     before = process.memory_info().rss
@@ -268,7 +266,7 @@ def test_two_thousand_tasks_take_no_more_memory_than_two_hundred(engine: DaskEng
 
 
 @pytest.mark.parametrize(("status", "heard"), [("closing", True), ("closing_gracefully", True), ("running", False)])
-def test_only_a_worker_that_closes_ends_its_task(status: str, heard: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_worker_that_closes_ends_its_task(status, heard, monkeypatch):
     """A second client's plugin takes the first one's place, which is torn down in a worker that goes on."""
     from audiostyle.batch import engine
 
@@ -277,7 +275,7 @@ def test_only_a_worker_that_closes_ends_its_task(status: str, heard: bool, monke
     assert bool(engine._interruption.signal) == heard
 
 
-def test_two_clients_share_workers(engine: DaskEngine, run: Callable) -> None:
+def test_two_clients_share_workers(engine, run):
     second = DaskEngine(engine._client)
     second.work = work_quickly
     assert {one["event"] for one in run(second, ["quick"] * 8)} == {"finished"}

@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -20,13 +18,13 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(tmp_path_factory):
     """A folder with two clips and a table of two pairs."""
     return write_place(tmp_path_factory.mktemp("place"))
 
 
 @pytest.fixture(scope="module")
-def undisturbed(place: Path) -> list[Path]:
+def undisturbed(place):
     """The same two transfers, each in a process of its own."""
     clips = place / "clips" / "rock.wav", place / "clips" / "reggae.wav"
     folders = [place / "one", place / "two"]
@@ -37,11 +35,11 @@ def undisturbed(place: Path) -> list[Path]:
 
 
 @pytest.fixture
-def started(place: Path) -> Iterator[Callable[..., subprocess.Popen]]:
+def started(place):
     """Starts batches; what is left of them at the end is killed."""
     processes = []
 
-    def start(*arguments: object, **options: object) -> subprocess.Popen:
+    def start(*arguments, **options):
         # Whoever runs the tests may ignore it, as a shell does for a job in the background.
         heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
         process = subprocess.Popen(
@@ -58,7 +56,7 @@ def started(place: Path) -> Iterator[Callable[..., subprocess.Popen]]:
         process.communicate()
 
 
-def test_nobody_disturbs_it(place: Path, undisturbed: list[Path], tmp_path: Path) -> None:
+def test_nobody_disturbs_it(place, undisturbed, tmp_path):
     batch = tmp_path / "batch"
     done = finish("batch", place / "pairs.csv", *SHORT, "-o", batch)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -70,7 +68,7 @@ def test_nobody_disturbs_it(place: Path, undisturbed: list[Path], tmp_path: Path
     assert {path: path.stat().st_mtime_ns for path in batch.rglob("*")} == before
 
 
-def test_shards_need_no_engine(place: Path, undisturbed: list[Path], tmp_path: Path) -> None:
+def test_shards_need_no_engine(place, undisturbed, tmp_path):
     batch = tmp_path / "batch"
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "without")}
     (tmp_path / "without").mkdir()
@@ -85,7 +83,7 @@ def test_shards_need_no_engine(place: Path, undisturbed: list[Path], tmp_path: P
     assert len((batch / "results.csv").read_text().splitlines()) == 3
 
 
-def test_plain_transfers_in_the_place_count(place: Path, undisturbed: list[Path], tmp_path: Path) -> None:
+def test_plain_transfers_in_the_place_count(place, undisturbed, tmp_path):
     batch = tmp_path / "batch"
     assert finish("batch", place / "pairs.csv", *SHORT, "-o", batch, "--dry-run").returncode == 0
     assert not batch.exists()
@@ -104,12 +102,12 @@ def test_plain_transfers_in_the_place_count(place: Path, undisturbed: list[Path]
     check(batch, undisturbed)
 
 
-def workers_of(process: subprocess.Popen) -> list[psutil.Process]:
+def workers_of(process):
     children = psutil.Process(process.pid).children(recursive=True)
     return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
 
-def test_a_worker_is_killed(place: Path, undisturbed: list[Path], started: Callable, tmp_path: Path) -> None:
+def test_a_worker_is_killed(place, undisturbed, started, tmp_path):
     batch = tmp_path / "batch"
     process = started(place / "pairs.csv", *SHORT, "-o", batch, "--workers", 2)
     for _ in range(2):
@@ -124,7 +122,7 @@ def test_a_worker_is_killed(place: Path, undisturbed: list[Path], started: Calla
     check(batch, undisturbed)
 
 
-def test_the_client_is_killed(place: Path, undisturbed: list[Path], started: Callable, tmp_path: Path) -> None:
+def test_the_client_is_killed(place, undisturbed, started, tmp_path):
     batch = tmp_path / "batch"
     process = started(place / "pairs.csv", *SHORT, "-o", batch, "--workers", 2)
     wait_for(lambda: rounds(batch))
@@ -135,7 +133,7 @@ def test_the_client_is_killed(place: Path, undisturbed: list[Path], started: Cal
     check(batch, undisturbed)
 
 
-def test_ctrl_c(place: Path, undisturbed: list[Path], started: Callable, tmp_path: Path) -> None:
+def test_ctrl_c(place, undisturbed, started, tmp_path):
     batch = tmp_path / "batch"
     process = started(place / "pairs.csv", *SHORT, "-o", batch, "--workers", 2)
     wait_for(lambda: rounds(batch))
@@ -151,7 +149,7 @@ def test_ctrl_c(place: Path, undisturbed: list[Path], started: Callable, tmp_pat
     check(batch, undisturbed)
 
 
-def test_ctrl_c_of_a_shard(place: Path, undisturbed: list[Path], started: Callable, tmp_path: Path) -> None:
+def test_ctrl_c_of_a_shard(place, undisturbed, started, tmp_path):
     batch = tmp_path / "batch"
     process = started(place / "pairs.csv", *SHORT, "-o", batch, "--shard", "1/1")
     wait_for(lambda: rounds(batch))
@@ -164,12 +162,12 @@ def test_ctrl_c_of_a_shard(place: Path, undisturbed: list[Path], started: Callab
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+def small_disk(tmp_path):
     """A disk of a size, which may be another later; needs root."""
     disk = tmp_path / "disk"
     disk.mkdir()
 
-    def size(text: str) -> Path:
+    def size(text):
         options = f"size={text}" if not os.path.ismount(disk) else f"remount,size={text}"
         done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", disk], capture_output=True, check=False)
         if done.returncode:
@@ -180,7 +178,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     subprocess.run(["umount", "-l", disk], check=False)
 
 
-def test_the_disk_is_full(place: Path, undisturbed: list[Path], started: Callable, small_disk: Callable) -> None:
+def test_the_disk_is_full(place, undisturbed, started, small_disk):
     batch = small_disk("60m") / "batch"
     (place / "many.toml").write_text("[grid]\nseed = [0, 1, 2, 3, 4, 5, 6, 7]\n")
     arguments = (place / "pairs.csv", *SHORT, "-o", batch, "--grid", place / "many.toml", "--workers", 2)
@@ -208,7 +206,7 @@ def test_the_disk_is_full(place: Path, undisturbed: list[Path], started: Callabl
     check(batch, undisturbed)
 
 
-def test_a_garbage_clip(place: Path, undisturbed: list[Path], tmp_path: Path) -> None:
+def test_a_garbage_clip(place, undisturbed, tmp_path):
     (place / "clips" / "garbage.wav").write_bytes(b"RIFF\xff\xff\xff\xffWAVEfmt " + bytes(range(256)) * 9)
     (place / "garbage.csv").write_text(f"{PAIRS}clips/garbage.wav,clips/rock.wav\n")
     batch = tmp_path / "batch"
@@ -223,7 +221,7 @@ def test_a_garbage_clip(place: Path, undisturbed: list[Path], tmp_path: Path) ->
     check(batch, undisturbed)
 
 
-def test_the_scheduler_is_killed(place: Path, undisturbed: list[Path], started: Callable, tmp_path: Path) -> None:
+def test_the_scheduler_is_killed(place, undisturbed, started, tmp_path):
     batch = tmp_path / "batch"
     (tmp_path / "scheduler.py").write_text(SCHEDULER)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

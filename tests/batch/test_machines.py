@@ -7,8 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from faulty_batch import ROOT, SHORT, check, command, finish, wait_for, write_place
@@ -25,12 +23,12 @@ _SECONDS = 120
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(tmp_path_factory):
     return write_place(tmp_path_factory.mktemp("place"))
 
 
 @pytest.fixture(scope="module")
-def long(place: Path) -> list[str]:
+def long(place):
     """Options of a transfer that takes two minutes, as fast as this machine is now."""
     done = finish("transfer", *clips_of(place), *SHORT, "--threads", "1", "-o", place / "probe")
     assert done.returncode == 0, done.stderr
@@ -40,7 +38,7 @@ def long(place: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(place: Path, long: list[str]) -> list[Path]:
+def undisturbed(place, long):
     clips = clips_of(place)
     folders = [place / "one", place / "two"]
     for folder, pair in zip(folders, (clips, clips[::-1]), strict=True):
@@ -49,16 +47,16 @@ def undisturbed(place: Path, long: list[str]) -> list[Path]:
     return folders
 
 
-def clips_of(place: Path) -> tuple[Path, Path]:
+def clips_of(place):
     return place / "clips" / "rock.wav", place / "clips" / "reggae.wav"
 
 
 @pytest.fixture
-def started() -> Iterator[Callable[..., subprocess.Popen]]:
+def started():
     """Starts processes that do not outlive the test."""
     processes = []
 
-    def start(*words: object, **options: object) -> subprocess.Popen:
+    def start(*words, **options):
         process = subprocess.Popen(
             list(map(str, words)), cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True, **options
@@ -74,11 +72,11 @@ def started() -> Iterator[Callable[..., subprocess.Popen]]:
 
 
 @pytest.fixture
-def machines() -> Iterator[tuple[str, str]]:
+def machines():
     """Two network namespaces with a cable between them, 10.77.0.1 and 10.77.0.2."""
     names = f"one{os.getpid()}", f"two{os.getpid()}"
 
-    def ip(*words: str, needed: bool = True) -> None:
+    def ip(*words, needed=True):
         done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
         if done.returncode and needed:
             pytest.skip(f"needs network namespaces: {done.stderr.strip()}")
@@ -97,7 +95,7 @@ def machines() -> Iterator[tuple[str, str]]:
             ip("netns", "del", name, needed=False)
 
 
-def on(machine: str, *words: str) -> list[str]:
+def on(machine, *words):
     """Return the words that run a command on a machine, which has its own name."""
     return [
         "ip",
@@ -114,9 +112,7 @@ def on(machine: str, *words: str) -> list[str]:
     ]
 
 
-def test_a_machine_s_link_goes_down(
-    place: Path, long: list[str], undisturbed: list[Path], started: Callable, machines: tuple[str, str], tmp_path: Path
-) -> None:
+def test_a_machine_s_link_goes_down(place, long, undisturbed, started, machines, tmp_path):
     batch = tmp_path / "batch"
     first, second = machines
     listen = ["--listen", "10.77.0.1:0", "--workers", "1"]
@@ -124,7 +120,7 @@ def test_a_machine_s_link_goes_down(
     wait_for(lambda: (batch / "connection.json").exists())
     worker = started(*on(second, *command("worker", batch)))
 
-    def began_there() -> list[str]:
+    def began_there():
         events = [event for event in read_events(batch) if event["event"] == "started"]
         return [event["signature"] for event in events if event["worker"].startswith(second)]
 
@@ -175,7 +171,7 @@ PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
 
 
 @pytest.fixture
-def slurm(tmp_path_factory: pytest.TempPathFactory, started: Callable) -> dict[str, str]:
+def slurm(tmp_path_factory, started):
     """A SLURM of one node of two cores, which runs nothing else; its environment."""
     missing = [name for name in ("munged", "slurmctld", "slurmd", "sbatch") if shutil.which(name) is None]
     if missing:
@@ -202,7 +198,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory, started: Callable) -> dict[s
     started("slurmd", "-D", "-f", configuration)
     environment = os.environ | {"SLURM_CONF": str(configuration)}
 
-    def idle() -> bool:
+    def idle():
         done = subprocess.run(["sinfo", "-h", "-o", "%T"], env=environment, capture_output=True, text=True, check=False)
         return done.stdout.strip() == "idle"
 
@@ -213,9 +209,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory, started: Callable) -> dict[s
     return environment
 
 
-def test_a_walltime_ends(
-    place: Path, long: list[str], undisturbed: list[Path], slurm: dict[str, str], started: Callable, tmp_path: Path
-) -> None:
+def test_a_walltime_ends(place, long, undisturbed, slurm, started, tmp_path):
     batch = tmp_path / "batch"
     cluster = tmp_path / "slurm.toml"
     # Half of it is a worker's life.

@@ -13,12 +13,12 @@ from audiostyle.demo.clips import write_clips
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sound(tmp_path_factory):
     return write_clips(tmp_path_factory.mktemp("clips"), 0.3)[0]
 
 
 @pytest.fixture
-def gtzan(tmp_path: Path, sound: Path) -> Path:
+def gtzan(tmp_path, sound):
     for genre in ("jazz", "reggae", "rock"):
         folder = tmp_path / "gtzan" / "genres_original" / genre
         folder.mkdir(parents=True)
@@ -31,11 +31,11 @@ def gtzan(tmp_path: Path, sound: Path) -> Path:
     return tmp_path / "gtzan"
 
 
-def pairs(table: Path) -> list[tuple[str, str]]:
+def pairs(table):
     return [(row["content"], row["style"]) for row in csv.DictReader(table.open())]
 
 
-def test_the_command_writes_a_table(gtzan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_a_table(gtzan, tmp_path, capsys):
     table = tmp_path / "tables" / "pairs.csv"
     table.parent.mkdir()
     assert main(["pairs", str(gtzan), "-o", str(table), "--per-pair", "2", "--style-genres", "reggae,jazz"]) == 0
@@ -49,7 +49,7 @@ def test_the_command_writes_a_table(gtzan: Path, tmp_path: Path, capsys: pytest.
     assert "8 pairs of" in said.out
 
 
-def test_faults_are_said_or_skipped(gtzan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_faults_are_said_or_skipped(gtzan, tmp_path, capsys):
     table = tmp_path / "pairs.csv"
     assert main(["pairs", str(gtzan), "-o", str(table), "--all"]) == 0
     assert len(pairs(table)) == 6 * 16
@@ -63,7 +63,7 @@ def test_faults_are_said_or_skipped(gtzan: Path, tmp_path: Path, capsys: pytest.
     assert not [one for pair in pairs(table) for one in pair if "reggae.00007" in one or "jazz.00054" in one]
 
 
-def test_draws_can_be_drawn_again(gtzan: Path, tmp_path: Path) -> None:
+def test_draws_can_be_drawn_again(gtzan, tmp_path):
     clips = clips_by_label(gtzan)
     ten = list(draw_pairs(clips, clips, 10))
     assert ten == list(draw_pairs(clips, clips, 10))
@@ -83,7 +83,7 @@ def test_draws_can_be_drawn_again(gtzan: Path, tmp_path: Path) -> None:
     assert names == [(pair[0].stem, pair[2].stem) for pair in ten]
 
 
-def test_as_many_clips_are_left_out_as_in_the_list() -> None:
+def test_as_many_clips_are_left_out_as_in_the_list():
     """443 + 197 + 290 of 1000 are in it."""
     genres = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"]
     names = [Path(f"{genre}.{number:05d}.au") for genre in genres for number in range(100)]
@@ -100,15 +100,13 @@ def test_as_many_clips_are_left_out_as_in_the_list() -> None:
         (["--sample-seed", "x"], "a whole number of at least 0"),
     ],
 )
-def test_mistakes_are_sentences(
-    arguments: list[str], said: str, gtzan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mistakes_are_sentences(arguments, said, gtzan, tmp_path, capsys):
     assert main(["pairs", str(gtzan), "-o", str(tmp_path / "p.csv"), *arguments]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "p.csv").exists()
 
 
-def test_folders_without_clips(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folders_without_clips(tmp_path, capsys):
     (tmp_path / "a").mkdir()
     assert main(["pairs", str(tmp_path)]) == 2
     assert main(["pairs", str(tmp_path / "nowhere")]) == 2

@@ -1,8 +1,6 @@
 """A plan: what a table of pairs and a sweep become, what is wrong with them, and that it is the same each time."""
 
 import os
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +12,7 @@ from audiostyle.errors import InputError
 PAIR = "clips/rock/rock.00000.wav,clips/reggae/reggae.00000.wav"
 
 
-def test_a_table_becomes_lines(planned: Callable, tmp_path: Path) -> None:
+def test_a_table_becomes_lines(planned, tmp_path):
     plan = planned(
         "content, style ,content_label,style_label,seed\n"
         "clips/rock/rock.00000.wav,clips/reggae/reggae.00001.wav,rock,reg/gae,3\n"
@@ -29,7 +27,7 @@ def test_a_table_becomes_lines(planned: Callable, tmp_path: Path) -> None:
     assert plan.settings(first.values).threads == 1
 
 
-def test_what_is_written_is_read(planned: Callable, tmp_path: Path) -> None:
+def test_what_is_written_is_read(planned, tmp_path):
     plan = planned(points=[{"seed": "1"}, {"seed": "2", "preset": "paper"}], keep="all", settings={"rowac": "true"})
     plan.write(tmp_path)
     assert read_plan(tmp_path) == plan
@@ -43,7 +41,7 @@ def test_what_is_written_is_read(planned: Callable, tmp_path: Path) -> None:
     "damage",
     ["", "{}", "[]", '{"schema": "audiostyle-batch/9"}', '{"schema": "audiostyle-batch/1", "preset": 3}', "\0" * 9],
 )
-def test_a_damaged_plan_is_a_sentence(damage: str, planned: Callable, tmp_path: Path) -> None:
+def test_a_damaged_plan_is_a_sentence(damage, planned, tmp_path):
     planned().write(tmp_path)
     (tmp_path / "batch.json").write_text(damage)
     with pytest.raises(InputError, match=r"cannot be read: .*; give the command with the table of pairs again"):
@@ -51,7 +49,7 @@ def test_a_damaged_plan_is_a_sentence(damage: str, planned: Callable, tmp_path: 
 
 
 @pytest.mark.parametrize("place", ["/etc", "../elsewhere", "runs/../../x"])
-def test_a_plan_leads_nowhere_else(place: str, planned: Callable, tmp_path: Path) -> None:
+def test_a_plan_leads_nowhere_else(place, planned, tmp_path):
     plan = planned()
     plan.write(tmp_path)
     text = (tmp_path / "plan.csv").read_text()
@@ -60,7 +58,7 @@ def test_a_plan_leads_nowhere_else(place: str, planned: Callable, tmp_path: Path
         read_plan(tmp_path)
 
 
-def test_a_signature_is_of_what_is_computed(planned: Callable, clips: Path) -> None:
+def test_a_signature_is_of_what_is_computed(planned, clips):
     """Not of names, places, labels or the machine; and of every setting that differs."""
     first = planned().lines[0].signature
     assert planned(settings={"device": "cuda", "threads": "4"}).lines[0].signature == first
@@ -74,12 +72,12 @@ def test_a_signature_is_of_what_is_computed(planned: Callable, clips: Path) -> N
     assert planned(f"content,style\n{PAIR.replace('rock/', 'rocks/', 1)}\n").lines[0].signature != first
 
 
-def test_what_repeats_another_is_left_out(planned: Callable) -> None:
+def test_what_repeats_another_is_left_out(planned):
     plan = planned(f"content,style\n{PAIR}\n{PAIR}\n", [{"rowac": "false"}, {"rowac": ""}, {"rowac": "true"}])
     assert [line.values["rowac"] for line in plan.lines] == ["false", "true"]
 
 
-def test_what_a_point_does_not_say_is_its_preset_s(planned: Callable) -> None:
+def test_what_a_point_does_not_say_is_its_preset_s(planned):
     plan = planned(f"content,style\n{PAIR}\n", [{"preset": "listening"}, {"rowac": "true"}, {}])
     listening, rowac, neither = (plan.settings(line.values) for line in plan.lines)
     assert listening.rowac
@@ -103,7 +101,7 @@ def test_what_a_point_does_not_say_is_its_preset_s(planned: Callable) -> None:
         ("content,style\n" + "x,y\n" * 50, "and 80 more"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said_at_once(table: str, said: str, planned: Callable, tmp_path: Path) -> None:
+def test_what_is_wrong_is_said_at_once(table, said, planned, tmp_path):
     if not table:
         (tmp_path / "pairs.csv").touch()
         with pytest.raises(InputError, match=said):
@@ -123,17 +121,17 @@ def test_what_is_wrong_is_said_at_once(table: str, said: str, planned: Callable,
         ([{"preset": "papper"}], "paper"),
     ],
 )
-def test_what_is_wrong_with_a_sweep(points: list, said: str, planned: Callable) -> None:
+def test_what_is_wrong_with_a_sweep(points, said, planned):
     with pytest.raises(InputError, match=said):
         planned(f"content,style,seed\n{PAIR},1\n", points)
 
 
-def sweep(tmp_path: Path, text: str) -> list[dict[str, str]]:
+def sweep(tmp_path, text):
     (tmp_path / "sweep.toml").write_text(text)
     return read_sweep(tmp_path / "sweep.toml")
 
 
-def test_a_sweep_is_a_product(tmp_path: Path) -> None:
+def test_a_sweep_is_a_product(tmp_path):
     points = sweep(
         tmp_path,
         '[fixed]\nduration = 3\n[grid]\nseed = [0, 1]\nac_layers = [["input"], ["input", "conv1_1"]]\n'
@@ -145,7 +143,7 @@ def test_a_sweep_is_a_product(tmp_path: Path) -> None:
     assert sweep(tmp_path, "") == [{}]
 
 
-def test_draws_are_within_their_ends_and_the_same_each_time(tmp_path: Path) -> None:
+def test_draws_are_within_their_ends_and_the_same_each_time(tmp_path):
     ends = 'style_weight = {log = [1e4, 1e6]}\npooling = {choice = ["max", "average"]}\nseed = {whole = [1, 3]}\n'
     points = sweep(tmp_path, f"[random]\ndraws = 200\n{ends}")
     assert points == sweep(tmp_path, f"[random]\ndraws = 200\n{ends}")
@@ -176,6 +174,6 @@ def test_draws_are_within_their_ends_and_the_same_each_time(tmp_path: Path) -> N
         ("[random]\ndraws = 1000000\n[grid]\nseed = [1, 2]", "more than 1000000 points"),
     ],
 )
-def test_a_sweep_that_is_none_is_a_sentence(text: str, said: str, tmp_path: Path) -> None:
+def test_a_sweep_that_is_none_is_a_sentence(text, said, tmp_path):
     with pytest.raises(InputError, match=said):
         sweep(tmp_path, text)

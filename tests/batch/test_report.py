@@ -4,8 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from fake_batch import FakeEngine
@@ -18,7 +16,7 @@ FAILED = {"event": "failed", "kind": "run", "sentence": "It failed <b>badly</b>.
 
 
 @pytest.fixture
-def page(planned: Callable, conducted: Callable, tmp_path: Path) -> Path:
+def page(planned, conducted, tmp_path):
     text = "content,style,content_label,style_label\n" + "\n".join(
         f"clips/{a}/{a}.0000{n}.wav,clips/{b}/{b}.0000{n}.wav,{a},{EVIL if b == 'jazz' else b}"
         for a in ("jazz", "reggae", "rock")
@@ -32,11 +30,11 @@ def page(planned: Callable, conducted: Callable, tmp_path: Path) -> Path:
     return tmp_path / "batch" / "report.html"
 
 
-def data_of(page: Path) -> dict:
+def data_of(page):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text())[1])
 
 
-def test_everything_is_in_it(page: Path) -> None:
+def test_everything_is_in_it(page):
     text, data = page.read_text(), data_of(page)
     assert len(data["rows"]) == data["finished"] == 53
     assert len(data["cells"]) == 6 * 2
@@ -53,7 +51,7 @@ def test_everything_is_in_it(page: Path) -> None:
     assert "53 of 54 transfers are finished" in text
 
 
-def test_it_needs_nothing_else_and_nothing_is_markup(page: Path) -> None:
+def test_it_needs_nothing_else_and_nothing_is_markup(page):
     text = page.read_text()
     assert "://" not in re.sub(r'<script type="application/json".*?</script>', "", text, flags=re.S)
     assert not re.search(r"<link|<img|@import|url\(", text)
@@ -61,9 +59,7 @@ def test_it_needs_nothing_else_and_nothing_is_markup(page: Path) -> None:
     assert EVIL in [row[2] for row in data_of(page)["rows"]]
 
 
-def test_a_large_batch_shows_as_many_of_each_pair(
-    planned: Callable, conducted: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_batch_shows_as_many_of_each_pair(planned, conducted, tmp_path, monkeypatch):
     monkeypatch.setattr(report, "_MOST_ROWS", 6)
     plan = planned(points=[{"seed": str(seed)} for seed in range(5)])
     write_all(tmp_path / "batch", plan, conducted(plan))
@@ -96,7 +92,7 @@ document.title = said.join("; ");
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [500, 1400])
-def test_it_works_in_a_browser(page: Path, width: int) -> None:
+def test_it_works_in_a_browser(page, width):
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("needs Chromium")

@@ -5,10 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -38,24 +36,24 @@ class Bowl:
     weights = {"content": 1.0}  # noqa: RUF012
     made = 0
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    def __init__(self, shape):
         type(self).made += 1
         self._lowest = np.random.RandomState(0).uniform(-70, -40, shape)
 
-    def __call__(self, image: np.ndarray) -> tuple[dict[str, float], float, np.ndarray]:
+    def __call__(self, image):
         difference = image - self._lowest
         value = float((difference**2).sum())
         return {"content": value}, value, 2 * difference
 
-    def features(self, image: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    def features(self, image, names):
         return dict.fromkeys(STYLE_LAYERS, image[:, :, ::4, ::4])
 
-    def each_feature(self, image: np.ndarray, names: tuple[str, ...]) -> Iterable[tuple[str, np.ndarray]]:
+    def each_feature(self, image, names):
         return self.features(image, names).items()
 
 
 @pytest.fixture
-def bowls(monkeypatch: pytest.MonkeyPatch) -> type[Bowl]:
+def bowls(monkeypatch):
     """Networks that are bowls, and weights that are none."""
     weights = SimpleNamespace(notes=("Odd weights.",), form="none", normalised=True, sha256="0" * 64, file_sha256=None)
     monkeypatch.setattr("audiostyle.weights.load.load_weights", lambda *_: weights)
@@ -69,14 +67,14 @@ def bowls(monkeypatch: pytest.MonkeyPatch) -> type[Bowl]:
 
 
 @pytest.fixture
-def batch(tmp_path: Path, bowls: type[Bowl]) -> Callable[..., tuple[Path, BatchPlan]]:
+def batch(tmp_path, bowls):
     """Plans transfers of two short clips."""
     write_clips(tmp_path / "clips", 0.6)
     (tmp_path / "pairs.csv").write_text(
         "content,style\nclips/rock.wav,clips/reggae.wav\nclips/reggae.wav,clips/rock.wav\n"
     )
 
-    def plan(points: Any = ({},), **options: Any) -> tuple[Path, BatchPlan]:
+    def plan(points=({},), **options):
         made = BatchPlan("released", SHORT, "random", None, **options)
         add_lines(made, read_pairs(tmp_path / "pairs.csv"), list(points))
         folder = tmp_path / "batch"
@@ -86,7 +84,7 @@ def batch(tmp_path: Path, bowls: type[Bowl]) -> Callable[..., tuple[Path, BatchP
     return plan
 
 
-def do(folder: Path, plan: BatchPlan, interruption: Interruption | None = None) -> list[str]:
+def do(folder, plan, interruption=None):
     entries = survey(folder, plan)
     with Journal(folder) as journal:
         from audiostyle.batch.conductor import Listener
@@ -95,12 +93,12 @@ def do(folder: Path, plan: BatchPlan, interruption: Interruption | None = None) 
     return [entry.found.state for entry in entries]
 
 
-def one_task(folder: Path, plan: BatchPlan, **changes: Any) -> dict[str, Any]:
+def one_task(folder, plan, **changes):
     entry = survey(folder, plan)[0]
     return {**make_task(folder, plan, entry, machine_facts("cpu", 1, "auto")), **changes}
 
 
-def test_a_finished_task_leaves_what_was_asked_for(batch: Callable) -> None:
+def test_a_finished_task_leaves_what_was_asked_for(batch):
     folder, plan = batch()
     assert do(folder, plan) == ["finished", "finished"]
     run = folder / plan.lines[0].folder
@@ -112,7 +110,7 @@ def test_a_finished_task_leaves_what_was_asked_for(batch: Callable) -> None:
     assert last_outcomes(folder)[plan.lines[0].signature]["warnings"] == ["Odd weights."]
 
 
-def test_all_images_and_pictures_if_asked_for(batch: Callable) -> None:
+def test_all_images_and_pictures_if_asked_for(batch):
     folder, plan = batch(keep="all", pictures=True)
     do(folder, plan)
     run = folder / plan.lines[0].folder
@@ -120,7 +118,7 @@ def test_all_images_and_pictures_if_asked_for(batch: Callable) -> None:
     assert Archive.read(run / "run.h5").rounds.with_images == [0, 1, 2]
 
 
-def test_seeds_share_a_network(batch: Callable, bowls: type[Bowl]) -> None:
+def test_seeds_share_a_network(batch, bowls):
     folder, plan = batch([{"seed": str(seed)} for seed in range(3)])
     assert do(folder, plan) == ["finished"] * 6
     assert bowls.made == 2
@@ -130,7 +128,7 @@ def test_seeds_share_a_network(batch: Callable, bowls: type[Bowl]) -> None:
     assert len(sounds) == 6
 
 
-def test_an_interrupted_task_goes_on_to_the_same_bits(batch: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_task_goes_on_to_the_same_bits(batch, monkeypatch):
     folder, plan = batch()
     whole = {}
     do(folder, plan)
@@ -141,7 +139,7 @@ def test_an_interrupted_task_goes_on_to_the_same_bits(batch: Callable, monkeypat
     interruption, run = Interruption(), folder / plan.lines[0].folder
     before = Bowl.__call__
 
-    def stop(self: Bowl, image: np.ndarray) -> Any:
+    def stop(self, image):
         if (run / "run.0001.h5").exists():
             interruption.signal = signal.SIGTERM
         return before(self, image)
@@ -158,7 +156,7 @@ def test_an_interrupted_task_goes_on_to_the_same_bits(batch: Callable, monkeypat
         assert (folder / name / "output.wav").read_bytes() == sound
 
 
-def test_what_is_complete_is_not_touched(batch: Callable) -> None:
+def test_what_is_complete_is_not_touched(batch):
     """A worker's answer may be lost with its process; the task is then given to another."""
     folder, plan = batch()
     task = one_task(folder, plan)
@@ -169,12 +167,12 @@ def test_what_is_complete_is_not_touched(batch: Callable) -> None:
     assert {path.name: path.stat().st_mtime_ns for path in run.iterdir()} == before
 
 
-def outcome(task: dict[str, Any]) -> tuple[str, str]:
+def outcome(task):
     found = carry_out(task, lambda event: None, Interruption())
     return found.get("kind", found["event"]), found.get("sentence", "")
 
 
-def test_failures_are_of_kinds(batch: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_are_of_kinds(batch, tmp_path, monkeypatch):
     folder, plan = batch()
     task = one_task(folder, plan)
     kind, said = outcome({**task, "pinned": {**task["pinned"], "onednn": "oneDNN of another kind"}})
@@ -192,7 +190,7 @@ def test_failures_are_of_kinds(batch: Callable, tmp_path: Path, monkeypatch: pyt
         assert outcome(task)[0] == "busy"
     assert not is_held(Path(task["folder"]))
 
-    def full(*_: Any, **__: Any) -> None:
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
@@ -200,7 +198,7 @@ def test_failures_are_of_kinds(batch: Callable, tmp_path: Path, monkeypatch: pyt
         assert outcome(task)[0] == "disk"
     for error, expected in ((RunError("NaN."), ("run", "NaN.")), (ZeroDivisionError("x"), ("run", "An error that"))):
 
-        def fail(self: Bowl, image: np.ndarray, error: Exception = error) -> None:
+        def fail(self, image, error=error):
             raise error
 
         with monkeypatch.context() as patched:
@@ -210,7 +208,7 @@ def test_failures_are_of_kinds(batch: Callable, tmp_path: Path, monkeypatch: pyt
     assert outcome(task) == ("finished", "")
 
 
-def test_a_garbage_clip_is_a_sentence_and_the_others_go_on(batch: Callable, tmp_path: Path) -> None:
+def test_a_garbage_clip_is_a_sentence_and_the_others_go_on(batch, tmp_path):
     (tmp_path / "clips" / "garbage.wav").write_bytes(b"RIFF\xff\xff\xff\xffWAVEfmt " + bytes(range(256)) * 9)
     table = tmp_path / "pairs.csv"
     table.write_text(table.read_text() + "clips/garbage.wav,clips/rock.wav\n")
@@ -231,12 +229,12 @@ with tasks._remembered(task, Path(task["folder"])):
 """
 
 
-def test_a_task_that_ends_its_process_is_given_up(batch: Callable, tmp_path: Path) -> None:
+def test_a_task_that_ends_its_process_is_given_up(batch, tmp_path):
     folder, plan = batch()
     task = one_task(folder, plan)
     (tmp_path / "task.json").write_text(json.dumps(task))
 
-    def die() -> None:
+    def die():
         command = [sys.executable, "-c", DIES, str(tmp_path / "task.json")]
         assert subprocess.run(command, cwd=ROOT, check=False).returncode == 9
 
@@ -255,7 +253,7 @@ def test_a_task_that_ends_its_process_is_given_up(batch: Callable, tmp_path: Pat
     assert outcome(task) == ("finished", "")
 
 
-def test_a_crash_is_remembered_until_it_is_to_be_tried_again(batch: Callable, tmp_path: Path) -> None:
+def test_a_crash_is_remembered_until_it_is_to_be_tried_again(batch, tmp_path):
     folder, plan = batch()
     signature = plan.lines[0].signature
     with Journal(folder) as journal:
@@ -267,7 +265,7 @@ def test_a_crash_is_remembered_until_it_is_to_be_tried_again(batch: Callable, tm
     assert not first.left(retry=False)
 
 
-def test_a_round_without_an_image_cannot_be_rendered(batch: Callable) -> None:
+def test_a_round_without_an_image_cannot_be_rendered(batch):
     from audiostyle.run.rendering import render
 
     folder, plan = batch()

@@ -3,23 +3,20 @@
 import subprocess
 import sys
 import types
-from typing import Any
 
 import pytest
 
 from audiostyle.command.main import main
 
 
-def test_without_shtab_a_sentence_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_shtab_a_sentence_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "shtab", None)
     assert main(["--print-completion", "bash"]) == 2
     assert "pip install shtab" in capsys.readouterr().err
 
 
-def test_shtab_gets_the_whole_parser(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    seen: list[Any] = []
+def test_shtab_gets_the_whole_parser(monkeypatch, capsys):
+    seen = []
     stand_in = types.ModuleType("shtab")
     stand_in.FILE = {"bash": "files"}  # type: ignore[attr-defined]
     stand_in.complete = lambda parser, shell: seen.append(parser) or f"script for {shell}"  # type: ignore[attr-defined]
@@ -36,7 +33,7 @@ def test_shtab_gets_the_whole_parser(monkeypatch: pytest.MonkeyPatch, capsys: py
 @pytest.mark.parametrize(
     ("words", "offered"), [(["audiostyle", "tr"], "transfer"), (["audiostyle", "transfer", "--pre"], "--preset")]
 )
-def test_bash_completes(words: list[str], offered: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bash_completes(words, offered, capsys):
     pytest.importorskip("shtab", reason="an optional package")
     assert main(["--print-completion", "bash"]) == 0
     script = capsys.readouterr().out

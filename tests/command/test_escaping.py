@@ -25,7 +25,7 @@ HOSTILE = "x\x1b[2Jy\nAll is well.\x9b\u202e"
 PRINTING = {"terminal.py": 1, "options.py": 1, "completion.py": 1, "compare.py": 1, "evaluate.py": 1}
 
 
-def test_commands_print_through_one_door() -> None:
+def test_commands_print_through_one_door():
     found = {}
     for path in sorted(COMMANDS.glob("*.py")):
         calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
@@ -35,16 +35,16 @@ def test_commands_print_through_one_door() -> None:
     assert found == PRINTING, "print by show or tell of command/terminal.py, which escape"
 
 
-def escaped(text: str) -> bool:
+def escaped(text):
     return not any(character in text for character in "\x1b\x9b\u202e") and "\nAll is well" not in text
 
 
-def terminal(monkeypatch: pytest.MonkeyPatch, there: bool = True) -> None:
+def terminal(monkeypatch, there=True):
     for stream in (sys.stdout, sys.stderr):
         monkeypatch.setattr(stream, "isatty", lambda: there)
 
 
-def test_lines_and_states(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_and_states(monkeypatch, capsys):
     terminal(monkeypatch)
     show(HOSTILE, "Dvořák")
     show_state(HOSTILE)
@@ -57,9 +57,9 @@ def test_lines_and_states(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert capsys.readouterr().err == ""
 
 
-def test_lines_that_were_asked_for_must_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_that_were_asked_for_must_be_written(monkeypatch):
     class Full:
-        def write(self, text: str) -> int:
+        def write(self, text):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(sys, "stdout", Full())
@@ -68,14 +68,14 @@ def test_lines_that_were_asked_for_must_be_written(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("option", [[], ["--csv", "-"], ["--json", "-"]])
-def test_evaluate(option: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate(option, monkeypatch, capsys):
     schema = json.loads((Path(all_metrics.__file__).parent / "schema.json").read_text())
     names = schema["$defs"]["sound"]["properties"]["metrics"]["required"]
     scores = OrderedDict(rhythm=OrderedDict.fromkeys(names, 1.0))
     rows = [Row(name, name, HOSTILE, 1.0, "", scores) for name in ("content", "style")]
     measured = Measurements(Settings(), (*rows, Row(HOSTILE, "output", HOSTILE, 1.0, HOSTILE, scores)))
 
-    def measure(*args: object, progress: object, **options: object) -> Measurements:
+    def measure(*args, progress, **options):
         progress(HOSTILE)  # type: ignore[operator]
         return measured
 
@@ -95,7 +95,7 @@ def test_evaluate(option: list[str], monkeypatch: pytest.MonkeyPatch, capsys: py
     assert (HOSTILE in capsys.readouterr().out) == (option[:1] == ["--csv"])
 
 
-def test_stages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stages(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr("audiostyle.study.stage_recording.write_stages", lambda *arguments: 3)
     parser = argparse.ArgumentParser()
     stages.add_parser(parser.add_subparsers())
@@ -105,7 +105,7 @@ def test_stages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.
     assert shown.startswith("Wrote 3 stages to ")
 
 
-def test_reproduce(capsys: pytest.CaptureFixture[str]) -> None:
+def test_reproduce(capsys):
     reproduce._say(argparse.Namespace(quiet=False), "", f"Writing {HOSTILE} ...")
     shown = capsys.readouterr().out
     assert escaped(shown)
@@ -125,11 +125,11 @@ def test_reproduce(capsys: pytest.CaptureFixture[str]) -> None:
         ("", ""),
     ],
 )
-def test_a_recorded_blas_of_any_text(recorded: str, published: str) -> None:
+def test_a_recorded_blas_of_any_text(recorded, published):
     assert _machine({"blas": recorded, "device": "cpu"}) == {"blas": published, "device": "cpu"}
 
 
-def test_errors_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_too(capsys):
     from audiostyle.command.main import main
 
     assert main(["compare", HOSTILE, HOSTILE, "--tolerance-scale", HOSTILE]) == InputError("").exit_status

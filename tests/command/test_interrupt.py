@@ -6,7 +6,6 @@ import signal
 import sys
 import time
 import weakref
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,7 +14,7 @@ from audiostyle.errors import Interrupted
 
 
 @pytest.fixture(autouse=True)
-def heeded() -> Iterator[None]:
+def heeded():
     """Whoever runs the tests may ignore these signals, as a shell does for a job in the background."""
     numbers = signal.SIGHUP, signal.SIGINT, signal.SIGTERM
     before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
@@ -24,17 +23,17 @@ def heeded() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def send(number: int) -> None:
+def send(number):
     os.kill(os.getpid(), number)
 
 
-def wait() -> None:
+def wait():
     time.sleep(10)
     raise AssertionError("nothing came")
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_program(number: int, status: int) -> None:
+def test_a_signal_ends_the_program(number, status):
     before = [signal.getsignal(one) for one in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGALRM)]
     with pytest.raises(Interrupted) as error, graceful_signals():  # noqa: PT012
         send(number)
@@ -48,22 +47,22 @@ class Thing:
     """Something that a weak reference can be made to."""
 
 
-def in_a_weak_reference_s_callback() -> None:
+def in_a_weak_reference_s_callback():
     thing = Thing()
     reference = weakref.ref(thing, lambda _: send(signal.SIGTERM))
     del thing
     assert reference() is None
 
 
-def in_a_finaliser() -> None:
+def in_a_finaliser():
     class Last:
-        def __del__(self) -> None:
+        def __del__(self):
             send(signal.SIGTERM)
 
     Last()
 
 
-def where_everything_is_caught() -> None:
+def where_everything_is_caught():
     with contextlib.suppress(BaseException):
         send(signal.SIGTERM)
         wait()
@@ -72,7 +71,7 @@ def where_everything_is_caught() -> None:
 @pytest.mark.parametrize(
     "place", [in_a_weak_reference_s_callback, in_a_finaliser, where_everything_is_caught], ids=lambda one: one.__name__
 )
-def test_what_is_dropped_is_raised_again(place, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_is_dropped_is_raised_again(place, capfd):
     with pytest.raises(Interrupted) as error, graceful_signals():  # noqa: PT012
         place()
         wait()
@@ -80,7 +79,7 @@ def test_what_is_dropped_is_raised_again(place, capfd: pytest.CaptureFixture[str
     assert capfd.readouterr().err == ""
 
 
-def test_tidying_up_is_not_disturbed() -> None:
+def test_tidying_up_is_not_disturbed():
     tidied = False
     with pytest.raises(Interrupted), graceful_signals():  # noqa: PT012
         try:
@@ -92,12 +91,12 @@ def test_tidying_up_is_not_disturbed() -> None:
     assert tidied
 
 
-def test_other_dropped_exceptions_are_still_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list = []
+def test_other_dropped_exceptions_are_still_reported(monkeypatch):
+    heard = []
     monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: heard.append(unraisable.exc_type))
 
     class Bad:
-        def __del__(self) -> None:
+        def __del__(self):
             raise ValueError("bad")
 
     with graceful_signals():
@@ -105,7 +104,7 @@ def test_other_dropped_exceptions_are_still_reported(monkeypatch: pytest.MonkeyP
     assert heard == [ValueError]
 
 
-def test_what_is_to_be_ignored_is_ignored() -> None:
+def test_what_is_to_be_ignored_is_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with graceful_signals():
@@ -116,7 +115,7 @@ def test_what_is_to_be_ignored_is_ignored() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_a_patient_run_is_asked_first(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_patient_run_is_asked_first(capfd):
     with pytest.raises(Interrupted) as error, graceful_signals() as interruption:  # noqa: PT012
         interruption.patient = True
         send(signal.SIGTERM)

@@ -69,7 +69,7 @@ def kill_and_resume(kills, kind, clips, undisturbed, out, seed):
     expected, seconds = undisturbed(kind)
     begin_anew = [*clips, *SHORT, *KINDS[kind], "-o", out]
     moments = random.Random(seed)
-    rounds_seen: list[int] = []
+    rounds_seen = []
     # What was measured with a cold cache or on a busy machine is too long: then runs end before they are killed.
     hurry = 1.0
     while len(rounds_seen) < kills:

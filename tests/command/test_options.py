@@ -7,7 +7,7 @@ from audiostyle.errors import InputError
 from audiostyle.settings import PRESETS, Settings
 
 
-def test_the_bare_command_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_bare_command_shows_its_help(capsys):
     assert main([]) == 0
     shown = capsys.readouterr()
     assert shown.out.startswith("usage: audiostyle")
@@ -27,9 +27,7 @@ def test_the_bare_command_shows_its_help(capsys: pytest.CaptureFixture[str]) -> 
         (["evaluate", "a", "b", "c", "--set", "inverson=griffinlim"], "did you mean inversion?", False),
     ],
 )
-def test_a_near_miss_is_named(
-    arguments: list[str], meant: str, helps: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_near_miss_is_named(arguments, meant, helps, capsys):
     assert main(arguments) == 2
     said = capsys.readouterr().err
     assert meant in said
@@ -38,7 +36,7 @@ def test_a_near_miss_is_named(
 
 
 @pytest.mark.parametrize("arguments", [["xyzzy"], ["transfer", "a", "b", "--set", "xyzzy=1"], ["demo", "xyzzy"]])
-def test_what_is_near_to_nothing_gets_no_hint(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_near_to_nothing_gets_no_hint(arguments, capsys):
     assert main(arguments) == 2
     said = capsys.readouterr().err
     assert "did you mean" not in said
@@ -46,7 +44,7 @@ def test_what_is_near_to_nothing_gets_no_hint(arguments: list[str], capsys: pyte
 
 
 @pytest.mark.parametrize("command", ["demo", "doctor", "transfer"])
-def test_what_is_too_much_names_the_help_of_its_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_too_much_names_the_help_of_its_command(command, capsys):
     assert main([command, "one", "two", "three"]) == 2
     assert f"audiostyle {command} --help" in capsys.readouterr().err
 
@@ -60,7 +58,7 @@ def test_what_is_too_much_names_the_help_of_its_command(command: str, capsys: py
         ["reproduce", "--content", "a.wav", "--list-settings", "--preset", "corrected"],
     ],
 )
-def test_settings_are_listed_as_the_preset_has_them(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_settings_are_listed_as_the_preset_has_them(arguments, capsys):
     assert main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "* inversion = griffinlim, released: released [T10 T11 T12]" in lines
@@ -68,7 +66,7 @@ def test_settings_are_listed_as_the_preset_has_them(arguments: list[str], capsys
     assert sum(line.startswith("* ") for line in lines) == len(PRESETS["corrected"])
 
 
-def test_settings_are_listed_as_options_change_them(capsys: pytest.CaptureFixture[str]) -> None:
+def test_settings_are_listed_as_options_change_them(capsys):
     assert main(["transfer", "--list-settings", "--rowac", "--set", "seed=3"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("* ")] == [
@@ -80,23 +78,23 @@ def test_settings_are_listed_as_options_change_them(capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("text", "seconds"), [("1:30", 90), ("0:07.25", 7.25), ("1:00:05", 3605), ("90:00", 5400), ("12", 12), ("2.5", 2.5)]
 )
-def test_times_may_be_minutes_and_seconds(text: str, seconds: float) -> None:
+def test_times_may_be_minutes_and_seconds(text, seconds):
     assert Settings().with_text({"offset_style": text}).offset_style == seconds
 
 
 @pytest.mark.parametrize("text", ["1:75", "1:", ":30", "1:2:3:4", "-1:30", "9" * 9999 + ":30", "1:30:", "٣:٠٠", "0:00"])
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_what_is_no_time_is_refused(text):
     with pytest.raises(InputError, match="duration is"):
         Settings().with_text({"duration": text})
 
 
-def test_only_times_are_read_as_minutes_and_seconds() -> None:
+def test_only_times_are_read_as_minutes_and_seconds():
     with pytest.raises(InputError, match="mel_fmin"):
         Settings().with_text({"mel_fmin": "1:30"})
 
 
 @pytest.mark.parametrize("command", ["transfer", "reproduce", "evaluate"])
-def test_help_is_wrapped(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_is_wrapped(command, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     assert main([command, "--help"]) == 0
     text = capsys.readouterr().out

@@ -15,29 +15,29 @@ ROOT = Path(__file__).resolve().parents[2]
 AUDIOSTYLE = f"'{sys.executable}' -m audiostyle"
 
 
-def shell(command: str) -> subprocess.CompletedProcess[str]:
+def shell(command):
     return subprocess.run(
         ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
     )  # fmt: skip
 
 
-def test_what_steers_a_terminal_is_escaped() -> None:
+def test_what_steers_a_terminal_is_escaped():
     assert printable("a\x1b[31mb\nc\rd\x9be\u202ef") == r"a\x1b[31mb\nc\rd\x9be\u202ef"
     assert printable("Dvořák – ночь.wav") == "Dvořák – ночь.wav"
 
 
-def test_numbers_have_their_plurals() -> None:
+def test_numbers_have_their_plurals():
     assert [counted(number, "round") for number in (0, 1, 2)] == ["0 rounds", "1 round", "2 rounds"]
 
 
-def test_no_sentence_forges_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_sentence_forges_another(tmp_path, capsys):
     assert main(["transfer", "--resume", f"{tmp_path}/x\naudiostyle: All is well.\x1b[8m"]) == 2
     shown = capsys.readouterr().err
     assert shown.count("\n") == 1
     assert "\x1b" not in shown
 
 
-def test_telling_nobody_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
+def test_telling_nobody_is_no_error(capfd):
     reading, writing = os.pipe()
     os.close(reading)
     with open(writing, "w") as stream:
@@ -65,7 +65,7 @@ def test_telling_nobody_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
         ("transfer --list-settings | true; exit ${PIPESTATUS[0]}", None, ""),
     ],
 )
-def test_streams_that_fail(command: str, status: int | None, words: str) -> None:
+def test_streams_that_fail(command, status, words):
     done = shell(f"{AUDIOSTYLE} {command}")
     assert done.returncode in ((0, 1) if status is None else (status,)), done.stderr
     assert words in done.stderr
@@ -74,7 +74,7 @@ def test_streams_that_fail(command: str, status: int | None, words: str) -> None
     assert done.stderr.count("\n") <= 1
 
 
-def test_a_run_that_nobody_hears_goes_on(tmp_path: Path) -> None:
+def test_a_run_that_nobody_hears_goes_on(tmp_path):
     clips = " ".join(f"'{path}'" for path in write_clips(tmp_path, 1.0))
     short = "--duration 0.5 --max-evaluations 2 --iterations 3 --weights random"
     for number, streams in enumerate((">&- 2>&-", "> /dev/full 2>/dev/full", "2>&1 | true; exit ${PIPESTATUS[0]}")):

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -145,7 +143,7 @@ def test_written_clips_are_the_samples(tmp_path):
     assert sorted(path.name for path in content.parent.iterdir()) == ["reggae.wav", "rock.wav"]
 
 
-def test_a_folder_that_cannot_be_made(tmp_path: Path):
+def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot be written"):
         write_clips(tmp_path / "file" / "clips", 1.0)

@@ -46,7 +46,7 @@ def page(tmp_path_factory):
     for path, name in zip(write_clips(folder, SECONDS), ("content.wav", "style.wav"), strict=True):
         path.rename(folder / name)
     save_weights(folder / "weights.h5", small_network(), "h5", {})
-    names: dict = {"__name__": "pipeline"}
+    names = {"__name__": "pipeline"}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for block in re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE):

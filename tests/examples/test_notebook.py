@@ -15,25 +15,25 @@ CODE = [cell for cell in CELLS if cell["cell_type"] == "code"]
 
 
 class Audio:
-    def __init__(self, data: np.ndarray, rate: int) -> None:
+    def __init__(self, data, rate):
         assert np.isfinite(data).all()
         self.seconds = len(data) / rate
 
 
-def test_the_notebook_is_kept_without_what_it_showed() -> None:
+def test_the_notebook_is_kept_without_what_it_showed():
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in CODE)
     assert len({cell["id"] for cell in CELLS}) == len(CELLS)
 
 
-def test_the_cells_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_cells_run(tmp_path, monkeypatch, capsys):
     pyplot = pytest.importorskip("matplotlib.pyplot")
     pyplot.switch_backend("Agg")
-    heard: list[Audio] = []
+    heard = []
     stub = ModuleType("IPython.display")
     stub.__dict__.update(Audio=Audio, display=heard.append)
     monkeypatch.setitem(sys.modules, "IPython.display", stub)
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
+    names = {}
     try:
         for cell in CODE:
             exec(compile("".join(cell["source"]), f"{FILE.name}, cell {cell['id']}", "exec"), names)

@@ -40,8 +40,8 @@ print(json.dumps({"alone": theirs.count(True), "ahead": theirs.count(False), "mo
 
 
 @pytest.fixture
-def run(tmp_path: Path):
-    def start(kind: str = "") -> dict:
+def run(tmp_path):
+    def start(kind=""):
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path)}
         environment.pop("THEANO_FLAGS", None)
         done = subprocess.run(

@@ -45,7 +45,7 @@ def test_each_axis_has_its_own_clip():
     assert parts["column_autocorrelation"] == at_style["column_autocorrelation"]
 
 
-def test_activations_of_one_clip_go_before_those_of_the_other_come(monkeypatch: pytest.MonkeyPatch):
+def test_activations_of_one_clip_go_before_those_of_the_other_come(monkeypatch):
     from audiostyle.network.start import start_theano
 
     start_theano("cpu", 0)

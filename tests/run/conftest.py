@@ -1,8 +1,6 @@
 """Small runs to write, and a way to look into a forked process."""
 
 import os
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,13 +10,7 @@ from audiostyle.optimise import Evaluation, Round
 PARTS = ("content", "style_conv1_1", "row_autocorrelation")
 
 
-def _finished_round(
-    index: int,
-    shape: tuple[int, int] = (4, 5),
-    evaluations: int = 3,
-    parts: tuple[str, ...] = PARTS,
-    dtype: str = "float32",
-) -> tuple[Round, list[Evaluation]]:
+def _finished_round(index, shape=(4, 5), evaluations=3, parts=PARTS, dtype="float32"):
     random = np.random.RandomState(index)
     image = random.uniform(-128, 128, (1, 3, *shape)).astype(dtype)
     records = [
@@ -30,13 +22,13 @@ def _finished_round(
 
 
 @pytest.fixture(scope="session")
-def finished_round() -> Callable[..., tuple[Round, list[Evaluation]]]:
+def finished_round():
     """Makes round `index` and its evaluations; the same index always gives the same numbers."""
     return _finished_round
 
 
 @pytest.fixture(scope="session")
-def description() -> dict[str, Any]:
+def description():
     """Of a run that never was."""
     return {
         "command_line": ["run_transfer.py"],
@@ -58,10 +50,10 @@ def description() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def in_child() -> Callable[[Callable[[int], None]], tuple[int, bytes]]:
+def in_child():
     """Runs a function in a forked process and returns its status and what it wrote to its pipe."""
 
-    def run(work: Callable[[int], None]) -> tuple[int, bytes]:
+    def run(work):
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:

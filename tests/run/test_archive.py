@@ -7,8 +7,6 @@ import os
 import resource
 import time
 import uuid
-from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -17,18 +15,17 @@ import pytest
 from audiostyle.errors import InputError, RunError
 from audiostyle.optimise import Evaluation, Round
 from audiostyle.run.archive import Archive, largest_size
-from audiostyle.run.archived_run import ArchivedRun
 from audiostyle.run.folder import RunFolder
 
 START = np.linspace(-128, 128, 60, dtype=np.float32).reshape(1, 3, 4, 5)
 PARTS = ("content", "style_conv1_1", "row_autocorrelation")
 
 
-def names(folder: Path) -> list[str]:
+def names(folder):
     return sorted(os.listdir(folder))
 
 
-def assert_holds(run: ArchivedRun, expected: list[tuple[Round, list[Evaluation]]]) -> None:
+def assert_holds(run, expected):
     """Every number of every round is there, bit for bit."""
     assert len(run.rounds) == len(expected)
     for found, (wanted, _) in zip(run.rounds, expected, strict=True):
@@ -41,7 +38,7 @@ def assert_holds(run: ArchivedRun, expected: list[tuple[Round, list[Evaluation]]
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("parts", [PARTS, ()])
-def test_what_is_written_is_read(tmp_path: Path, finished_round, description: dict, parts: tuple, dtype: str) -> None:
+def test_what_is_written_is_read(tmp_path, finished_round, description, parts, dtype):
     start = START.astype(dtype)
     expected = [finished_round(index, dtype=dtype, parts=parts) for index in (1, 2, 3)]
     with RunFolder(tmp_path) as folder:
@@ -65,7 +62,7 @@ def test_what_is_written_is_read(tmp_path: Path, finished_round, description: di
     assert [one.index for one in run.rounds[1:]] == [2, 3]
 
 
-def test_plain_h5py_in_three_lines(tmp_path: Path, finished_round, description: dict) -> None:
+def test_plain_h5py_in_three_lines(tmp_path, finished_round, description):
     with RunFolder(tmp_path) as folder:
         archive = Archive.create(folder, description, START)
         for index in (1, 2):
@@ -89,9 +86,7 @@ def test_plain_h5py_in_three_lines(tmp_path: Path, finished_round, description: 
         assert run["evaluations"]["total"].tolist() == totals
 
 
-def test_the_same_run_gives_the_same_bytes(
-    tmp_path: Path, finished_round, description: dict, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_same_run_gives_the_same_bytes(tmp_path, finished_round, description, monkeypatch):
     # All but the name of the part that is renamed, and the run's random id.
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=7))
     for name in ("one", "two"):
@@ -103,7 +98,7 @@ def test_the_same_run_gives_the_same_bytes(
     assert (tmp_path / "one" / "run.h5").read_bytes() == (tmp_path / "two" / "run.h5").read_bytes()
 
 
-def test_odd_numbers_and_messages(tmp_path: Path, description: dict) -> None:
+def test_odd_numbers_and_messages(tmp_path, description):
     image = np.full((1, 3, 4, 5), np.nan, np.float32)
     image[0, 0, 0, :3] = -0.0, np.inf, np.float32(1e-45)
     finished = Round(1, image, float("inf"), 1, "Zeile\n\N{SNOWMAN}" + "x" * 500, -1, 0, 0.0)
@@ -117,7 +112,7 @@ def test_odd_numbers_and_messages(tmp_path: Path, description: dict) -> None:
     assert run.evaluations[0].parts["style"] == 5e-324
 
 
-def test_a_part_that_appears_late(tmp_path: Path, finished_round, description: dict) -> None:
+def test_a_part_that_appears_late(tmp_path, finished_round, description):
     with RunFolder(tmp_path) as folder:
         archive = Archive.create(folder, description, START)
         archive.append_round(*finished_round(1, parts=("content",)))
@@ -130,7 +125,7 @@ def test_a_part_that_appears_late(tmp_path: Path, finished_round, description: d
     ]
 
 
-def test_a_round_without_evaluations(tmp_path: Path, finished_round, description: dict) -> None:
+def test_a_round_without_evaluations(tmp_path, finished_round, description):
     with RunFolder(tmp_path) as folder:
         archive = Archive.create(folder, description, START)
         archive.append_round(finished_round(1)[0], [])
@@ -138,7 +133,7 @@ def test_a_round_without_evaluations(tmp_path: Path, finished_round, description
     assert len(Archive.read(tmp_path / "run.h5").rounds) == 1
 
 
-def test_programming_errors_do_not_reach_the_file(tmp_path: Path, finished_round, description: dict) -> None:
+def test_programming_errors_do_not_reach_the_file(tmp_path, finished_round, description):
     with RunFolder(tmp_path) as folder:
         archive = Archive.create(folder, description, START)
         before = (tmp_path / "run.h5").read_bytes()
@@ -155,7 +150,7 @@ def test_programming_errors_do_not_reach_the_file(tmp_path: Path, finished_round
         assert (tmp_path / "run.h5").read_bytes() == before
 
 
-def test_creating_removes_the_run_that_is_overwritten(tmp_path: Path, finished_round, description: dict) -> None:
+def test_creating_removes_the_run_that_is_overwritten(tmp_path, finished_round, description):
     with RunFolder(tmp_path) as folder:
         Archive.create(folder, description, START).append_round(*finished_round(1))
         folder.write_bytes("output.wav", b"old")
@@ -165,11 +160,11 @@ def test_creating_removes_the_run_that_is_overwritten(tmp_path: Path, finished_r
     assert len(Archive.read(tmp_path / "run.h5").rounds) == 0
 
 
-def test_every_byte_is_written_twice(tmp_path: Path, monkeypatch, finished_round, description: dict) -> None:
+def test_every_byte_is_written_twice(tmp_path, monkeypatch, finished_round, description):
     """Once into the round's file, once into the archive, however long the run; and no file is larger than was said."""
     written, pwrite = 0, os.pwrite
 
-    def counting(descriptor: int, data: Any, at: int) -> int:
+    def counting(descriptor, data, at):
         nonlocal written
         written += (count := pwrite(descriptor, data, at))
         return count
@@ -193,11 +188,11 @@ class TestState:
     """What the optimiser keeps between two rounds, where its memory does not start empty."""
 
     @staticmethod
-    def states(count: int) -> list[dict[str, np.ndarray]]:
+    def states(count):
         numbers = np.random.RandomState(0)
         return [{"s": numbers.rand(10, 60), "rho": numbers.rand(10), "n": np.array([3])} for _ in range(count)]
 
-    def test_that_of_the_last_round_is_kept(self, tmp_path: Path, finished_round, description: dict) -> None:
+    def test_that_of_the_last_round_is_kept(self, tmp_path, finished_round, description):
         states = self.states(3)
         rounds = [(dataclasses.replace(one, state=state), records) for state, (one, records) in zip(
             states, map(finished_round, (1, 2, 3)), strict=True)]  # fmt: skip
@@ -219,7 +214,7 @@ class TestState:
             np.testing.assert_array_equal(file["state/s"], states[-1]["s"])
 
     @staticmethod
-    def check(path: Path, states: list[dict[str, np.ndarray]]) -> None:
+    def check(path, states):
         run = Archive.read(path / "run.h5")
         found = run.rounds[-1].state
         assert found.keys() == states[-1].keys()
@@ -227,7 +222,7 @@ class TestState:
             np.testing.assert_array_equal(found[name], array)
         assert run.rounds[0].state == {}
 
-    def test_a_damaged_one_is_refused(self, tmp_path: Path, finished_round, description: dict) -> None:
+    def test_a_damaged_one_is_refused(self, tmp_path, finished_round, description):
         (state,) = self.states(1)
         one, records = finished_round(1)
         with RunFolder(tmp_path) as folder:
@@ -243,7 +238,7 @@ class TestState:
 class TestAnotherRun:
     """Rounds of one run are never taken for those of another (S2)."""
 
-    def test_that_was_overwritten_after_a_kill(self, tmp_path: Path, finished_round, description: dict) -> None:
+    def test_that_was_overwritten_after_a_kill(self, tmp_path, finished_round, description):
         with RunFolder(tmp_path) as folder:
             archive = Archive.create(folder, description, START)
             for index in (1, 2, 3):
@@ -262,7 +257,7 @@ class TestAnotherRun:
             assert_holds(run, [finished_round(1)])
             assert names(tmp_path) == [".audiostyle-lock", "run.h5"]
 
-    def test_that_got_the_folder_s_name(self, tmp_path: Path, finished_round, description: dict) -> None:
+    def test_that_got_the_folder_s_name(self, tmp_path, finished_round, description):
         """Run A, its folder renamed, run B under the old name: A ends with a sentence, B as if alone."""
         with RunFolder(tmp_path / "out") as folder_a:
             a = Archive.create(folder_a, description, START)
@@ -280,7 +275,7 @@ class TestAnotherRun:
         assert_holds(Archive.read(tmp_path / "out" / "run.h5"), [finished_round(1), finished_round(2)])
         assert_holds(Archive.read(tmp_path / "moved" / "run.h5"), [finished_round(1)])
 
-    def test_whose_archive_was_put_in_the_place(self, tmp_path: Path, finished_round, description: dict) -> None:
+    def test_whose_archive_was_put_in_the_place(self, tmp_path, finished_round, description):
         with RunFolder(tmp_path / "other") as folder:
             Archive.create(folder, description, START)
         with RunFolder(tmp_path / "run") as folder:
@@ -293,7 +288,7 @@ class TestAnotherRun:
 
 
 class TestResume:
-    def test_goes_on_with_the_same_numbers(self, tmp_path: Path, finished_round, description: dict) -> None:
+    def test_goes_on_with_the_same_numbers(self, tmp_path, finished_round, description):
         expected = [finished_round(index) for index in range(1, 6)]
         with RunFolder(tmp_path) as folder:
             archive = Archive.create(folder, description, START)
@@ -309,7 +304,7 @@ class TestResume:
             archive.finish()
         assert_holds(Archive.read(tmp_path / "run.h5"), expected)
 
-    def test_before_the_first_round_it_starts_at_the_start(self, tmp_path: Path, description: dict) -> None:
+    def test_before_the_first_round_it_starts_at_the_start(self, tmp_path, description):
         with RunFolder(tmp_path) as folder:
             Archive.create(folder, description, START).finish()
         with RunFolder(tmp_path, resume=True) as folder:
@@ -317,7 +312,7 @@ class TestResume:
         assert archive.finished == 0
         np.testing.assert_array_equal(run.last_image, START)
 
-    def test_more_iterations_after_the_end(self, tmp_path: Path, finished_round, description: dict) -> None:
+    def test_more_iterations_after_the_end(self, tmp_path, finished_round, description):
         with RunFolder(tmp_path) as folder:
             archive = Archive.create(folder, description, START)
             archive.append_round(*finished_round(1))
@@ -335,7 +330,7 @@ class TestResume:
             (1, {"numpy": "1.23.6"})
         ]
 
-    def test_a_finished_run_gets_no_empty_rows(self, tmp_path: Path, finished_round, description: dict) -> None:
+    def test_a_finished_run_gets_no_empty_rows(self, tmp_path, finished_round, description):
         expected = [finished_round(1), finished_round(2)]
         with RunFolder(tmp_path) as folder:
             archive = Archive.create(folder, description, START)
@@ -348,7 +343,7 @@ class TestResume:
         with h5py.File(tmp_path / "run.h5") as file:
             assert [len(file[name]) for name in ("rounds", "images", "evaluations")] == [2, 2, 6]
 
-    def test_damage_shows_before_the_run_goes_on(self, tmp_path: Path, finished_round, description: dict) -> None:
+    def test_damage_shows_before_the_run_goes_on(self, tmp_path, finished_round, description):
         with RunFolder(tmp_path) as folder:
             archive = Archive.create(folder, description, START)
             for index in (1, 2):
@@ -361,7 +356,7 @@ class TestResume:
             Archive.resume(folder, description)
         assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == before
 
-    def test_another_run_is_refused_and_left_alone(self, tmp_path: Path, finished_round, description: dict) -> None:
+    def test_another_run_is_refused_and_left_alone(self, tmp_path, finished_round, description):
         with RunFolder(tmp_path) as folder:
             Archive.create(folder, description, START).append_round(*finished_round(1))
         before = (tmp_path / "run.h5").read_bytes()
@@ -373,14 +368,12 @@ class TestResume:
 
 class TestWhenTheSystemRefuses:
     @pytest.mark.parametrize("call", ["pwrite", "fsync", "replace", "posix_fallocate"])
-    def test_the_rounds_before_are_kept(
-        self, tmp_path: Path, monkeypatch, finished_round, description: dict, call: str
-    ) -> None:
+    def test_the_rounds_before_are_kept(self, tmp_path, monkeypatch, finished_round, description, call):
         with RunFolder(tmp_path) as folder:
             archive = Archive.create(folder, description, START)
             archive.append_round(*finished_round(1))
 
-            def refuse(*arguments: Any) -> None:
+            def refuse(*arguments):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
             with monkeypatch.context() as patch:
@@ -393,10 +386,8 @@ class TestWhenTheSystemRefuses:
         assert_holds(Archive.read(tmp_path / "run.h5"), [finished_round(1), finished_round(2)])
 
     @pytest.mark.parametrize("limit", [100, 20_000, 60_000])
-    def test_a_file_size_limit_shows_at_the_start(
-        self, tmp_path: Path, in_child, description: dict, limit: int
-    ) -> None:
-        def create(pipe: int) -> None:
+    def test_a_file_size_limit_shows_at_the_start(self, tmp_path, in_child, description, limit):
+        def create(pipe):
             with RunFolder(tmp_path / "run") as folder:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
                 Archive.create(folder, description, np.zeros((1, 3, 96, 50), np.float32))
@@ -407,8 +398,8 @@ class TestWhenTheSystemRefuses:
         assert b"file-size limit" in said
         assert os.listdir(tmp_path) == []
 
-    def test_the_hdf5_library_never_meets_a_full_disk(self, tmp_path: Path, monkeypatch, description: dict) -> None:
-        def refuse(*arguments: Any) -> None:
+    def test_the_hdf5_library_never_meets_a_full_disk(self, tmp_path, monkeypatch, description):
+        def refuse(*arguments):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         monkeypatch.setattr(os, "posix_fallocate", refuse)
@@ -417,18 +408,18 @@ class TestWhenTheSystemRefuses:
             Archive.create(folder, description, START)
         assert os.listdir(tmp_path) == []
 
-    def test_but_if_it_does_its_words_are_understood(self, tmp_path: Path, monkeypatch, description: dict) -> None:
-        def refuse(*arguments: Any, **keywords: Any) -> None:
+    def test_but_if_it_does_its_words_are_understood(self, tmp_path, monkeypatch, description):
+        def refuse(*arguments, **keywords):
             raise RuntimeError("Can't decrement id ref count (unable to extend file properly, errno = 28, ...)")
 
         monkeypatch.setattr(h5py, "File", refuse)
         with pytest.raises(RunError, match="disk is full"), RunFolder(tmp_path) as folder:
             Archive.create(folder, description, START)
 
-    def test_no_room_for_a_round(self, tmp_path: Path, in_child, finished_round, description: dict) -> None:
+    def test_no_room_for_a_round(self, tmp_path, in_child, finished_round, description):
         rounds = [finished_round(1), finished_round(2, shape=(4, 5), evaluations=3000)]
 
-        def write(pipe: int) -> None:
+        def write(pipe):
             with RunFolder(tmp_path) as folder:
                 archive = Archive.create(folder, description, START)
                 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
@@ -442,7 +433,7 @@ class TestWhenTheSystemRefuses:
         assert_holds(Archive.read(tmp_path / "run.h5"), rounds[:1])
         assert names(tmp_path) == ["run.0001.h5", "run.h5"]
 
-    def test_the_folder_is_removed_meanwhile(self, tmp_path: Path, finished_round, description: dict) -> None:
+    def test_the_folder_is_removed_meanwhile(self, tmp_path, finished_round, description):
         with RunFolder(tmp_path / "run") as folder:
             archive = Archive.create(folder, description, START)
             for name in os.listdir(tmp_path / "run"):
@@ -451,20 +442,20 @@ class TestWhenTheSystemRefuses:
             with pytest.raises(RunError, match="not the run's any more"):
                 archive.append_round(*finished_round(1))
 
-    def test_no_room_to_merge_is_no_error(self, tmp_path: Path, monkeypatch, finished_round, description) -> None:
+    def test_no_room_to_merge_is_no_error(self, tmp_path, monkeypatch, finished_round, description):
         with RunFolder(tmp_path) as folder:
             archive = Archive.create(folder, description, START)
             archive.append_round(*finished_round(1))
 
-            def refuse(*arguments: Any) -> None:
+            def refuse(*arguments):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
             monkeypatch.setattr(os, "posix_fallocate", refuse)
             archive.finish()
         assert_holds(Archive.read(tmp_path / "run.h5"), [finished_round(1)])
 
-    def test_a_file_system_without_reservations(self, tmp_path: Path, monkeypatch, finished_round, description) -> None:
-        def refuse(*arguments: Any) -> None:
+    def test_a_file_system_without_reservations(self, tmp_path, monkeypatch, finished_round, description):
+        def refuse(*arguments):
             raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
 
         monkeypatch.setattr(os, "posix_fallocate", refuse)
@@ -472,7 +463,7 @@ class TestWhenTheSystemRefuses:
             Archive.create(folder, description, START).append_round(*finished_round(1))
         assert_holds(Archive.read(tmp_path / "run.h5"), [finished_round(1)])
 
-    def test_an_archive_that_somebody_changed_meanwhile(self, tmp_path: Path, finished_round, description) -> None:
+    def test_an_archive_that_somebody_changed_meanwhile(self, tmp_path, finished_round, description):
         with RunFolder(tmp_path) as folder:
             archive = Archive.create(folder, description, START)
             archive.append_round(*finished_round(1))
@@ -484,14 +475,14 @@ class TestWhenTheSystemRefuses:
 class TestOnlyTheLastImage:
     """With ``keep="last"`` an archive has all records and one image, from which the run goes on all the same."""
 
-    def make(self, tmp_path: Path, finished_round, description: dict, keep: str, rounds: int) -> None:
+    def make(self, tmp_path, finished_round, description, keep, rounds):
         with RunFolder(tmp_path) as folder:
             archive = Archive.create(folder, description, START, keep)
             for index in range(1, rounds + 1):
                 archive.append_round(*finished_round(index))
             archive.finish()
 
-    def test_it_is_smaller_and_has_what_is_needed(self, tmp_path: Path, finished_round, description: dict) -> None:
+    def test_it_is_smaller_and_has_what_is_needed(self, tmp_path, finished_round, description):
         self.make(tmp_path / "all", finished_round, description, "all", 3)
         self.make(tmp_path / "last", finished_round, description, "last", 3)
         whole, run = (Archive.read(tmp_path / name / "run.h5") for name in ("all", "last"))
@@ -504,7 +495,7 @@ class TestOnlyTheLastImage:
             assert file["images"].shape == (1, 3, 4, 5)
 
     @pytest.mark.parametrize("keep", ["all", "last"])
-    def test_it_is_resumed(self, keep: str, tmp_path: Path, finished_round, description: dict) -> None:
+    def test_it_is_resumed(self, keep, tmp_path, finished_round, description):
         self.make(tmp_path, finished_round, description, "last", 3)
         with RunFolder(tmp_path, resume=True) as folder:
             archive, before = Archive.resume(folder, description, keep)
@@ -520,7 +511,7 @@ class TestOnlyTheLastImage:
             np.testing.assert_array_equal(run.rounds[at].image, finished_round(at + 1)[0].image)
         assert len(run.evaluations) == 15
 
-    def test_it_is_checked_all_the_same(self, tmp_path: Path, finished_round, description: dict) -> None:
+    def test_it_is_checked_all_the_same(self, tmp_path, finished_round, description):
         self.make(tmp_path, finished_round, description, "last", 2)
         data = bytearray((tmp_path / "run.h5").read_bytes())
         image = finished_round(2)[0].image.tobytes()

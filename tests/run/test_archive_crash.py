@@ -11,10 +11,7 @@ import select
 import shutil
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -28,12 +25,12 @@ _CHANGING = ("pwrite", "fsync", "replace", "unlink", "posix_fallocate")
 
 
 @pytest.fixture
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_waiting(monkeypatch):
     """A killed process loses nothing that it has given to the system, so the disk need not be waited for."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
-def write_run(path: Path, description: dict, rounds: list, done: Callable[[int], None]) -> None:
+def write_run(path, description, rounds, done):
     """Write a whole run into a new folder or go on with the one that is there."""
     exists = (path / "run.h5").exists()
     with RunFolder(path, resume=exists) as folder:
@@ -47,12 +44,12 @@ def write_run(path: Path, description: dict, rounds: list, done: Callable[[int],
         archive.finish()
 
 
-def said_to(pipe: int, count: int) -> None:
+def said_to(pipe, count):
     """Tell the other process that a round is safe."""
     os.write(pipe, bytes([count]))
 
 
-def check(path: Path, rounds: list, at_least: int) -> int:
+def check(path, rounds, at_least):
     """Check what is there, by our reader and by HDF5's library, and return how many rounds it is."""
     if not path.exists():
         assert at_least == 0
@@ -76,16 +73,16 @@ def check(path: Path, rounds: list, at_least: int) -> int:
 
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("state", [False, True], ids=["image only", "with a state"])
-def test_dying_at_every_call(tmp_path: Path, in_child, finished_round, description: dict, state: bool) -> None:
+def test_dying_at_every_call(tmp_path, in_child, finished_round, description, state):
     rounds = [finished_round(index) for index in range(1, ROUNDS + 1)]
     if state:
         rounds = [(replace(one, state={"rho": np.arange(9) + one.index}), records) for one, records in rounds]
 
-    def dying(path: Path, last_call: int) -> Callable[[int], None]:
+    def dying(path, last_call):
         calls = 0
 
-        def wrap(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-            def call(*arguments: Any, **keywords: Any) -> Any:
+        def wrap(name, function):
+            def call(*arguments, **keywords):
                 nonlocal calls
                 calls += 1
                 if calls == last_call:
@@ -97,7 +94,7 @@ def test_dying_at_every_call(tmp_path: Path, in_child, finished_round, descripti
 
             return call
 
-        def work(pipe: int) -> None:
+        def work(pipe):
             for name in _CHANGING:
                 setattr(os, name, wrap(name, getattr(os, name)))
             write_run(path, description, rounds, functools.partial(said_to, pipe))
@@ -122,7 +119,7 @@ def test_dying_at_every_call(tmp_path: Path, in_child, finished_round, descripti
 
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("kills", [30, pytest.param(300, marks=pytest.mark.slow)])
-def test_dying_at_random_moments(tmp_path: Path, finished_round, description: dict, kills: int) -> None:
+def test_dying_at_random_moments(tmp_path, finished_round, description, kills):
     chance = random.Random(kills)
     rounds = [finished_round(index, shape=(96, 400), evaluations=41) for index in range(1, 9)]
     begun = time.perf_counter()
@@ -157,9 +154,7 @@ def test_dying_at_random_moments(tmp_path: Path, finished_round, description: di
     assert len(counts - {0, len(rounds)}) > 1
 
 
-def test_a_round_counts_only_when_it_is_on_the_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished_round, description: dict
-) -> None:
+def test_a_round_counts_only_when_it_is_on_the_disk(tmp_path, monkeypatch, finished_round, description):
     # What a power cut could reorder is what was written since the last fsync: the name comes after the contents.
     with RunFolder(tmp_path) as folder:
         archive = Archive.create(folder, description, np.zeros((1, 3, 4, 5), np.float32))
@@ -167,7 +162,7 @@ def test_a_round_counts_only_when_it_is_on_the_disk(
         for name in ("pwrite", "fsync", "replace"):
             function = getattr(os, name)
 
-            def call(*arguments: Any, name: str = name, function: Any = function) -> Any:
+            def call(*arguments, name=name, function=function):
                 calls.append(name)
                 return function(*arguments)
 

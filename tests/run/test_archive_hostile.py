@@ -5,9 +5,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -18,7 +16,7 @@ from sealed_archive import MAGIC, header_of, sealed, with_header, with_table
 
 from audiostyle.errors import InputError
 from audiostyle.run.archive import Archive
-from audiostyle.run.archived_run import RECORD, ArchivedRun, row_type
+from audiostyle.run.archived_run import RECORD, row_type
 from audiostyle.run.folder import RunFolder
 from audiostyle.run.resume_check import changed_circumstances, check_same, resumed_description
 from audiostyle.run.table_file import table, write_tables
@@ -27,7 +25,7 @@ from audiostyle.settings import Settings
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def refused(path: Path | str | bytes) -> str:
+def refused(path):
     """Return the sentence with which a file is refused."""
     begun = time.perf_counter()
     with pytest.raises(InputError) as error:
@@ -40,7 +38,7 @@ def refused(path: Path | str | bytes) -> str:
     return text
 
 
-def read_all(path: Path | str | bytes) -> ArchivedRun:
+def read_all(path):
     """Read an archive and everything in it."""
     run = Archive.read(path)
     for one in run.rounds:
@@ -57,7 +55,7 @@ def read_all(path: Path | str | bytes) -> ArchivedRun:
     return run
 
 
-def try_to_read(path: Path) -> ArchivedRun | None:
+def try_to_read(path):
     """Read a file that may be refused, and everything in it if it is not."""
     try:
         return read_all(path)
@@ -66,7 +64,7 @@ def try_to_read(path: Path) -> ArchivedRun | None:
 
 
 @pytest.fixture(scope="module")
-def good_path(tmp_path_factory: pytest.TempPathFactory, finished_round, description: dict) -> Path:
+def good_path(tmp_path_factory, finished_round, description):
     """A merged archive of two rounds."""
     path = tmp_path_factory.mktemp("good")
     with RunFolder(path) as folder:
@@ -78,7 +76,7 @@ def good_path(tmp_path_factory: pytest.TempPathFactory, finished_round, descript
 
 
 @pytest.fixture
-def good(good_path: Path) -> bytes:
+def good(good_path):
     """Its bytes."""
     return good_path.read_bytes()
 
@@ -102,14 +100,14 @@ class TestNotAnArchive:
             (sealed(b'{"schema": 99}'), "use the version that made it"),
         ],
     )
-    def test_other_bytes(self, tmp_path: Path, content: bytes, words: str) -> None:
+    def test_other_bytes(self, tmp_path, content, words):
         (tmp_path / "run.h5").write_bytes(content)
         assert words in refused(tmp_path / "run.h5")
 
-    def test_nothing(self, tmp_path: Path) -> None:
+    def test_nothing(self, tmp_path):
         assert "no such file" in refused(tmp_path / "run.h5")
 
-    def test_things_that_are_no_files(self, tmp_path: Path) -> None:
+    def test_things_that_are_no_files(self, tmp_path):
         os.mkfifo(tmp_path / "fifo")
         (tmp_path / "loop").symlink_to("loop")
         for path in (tmp_path / "fifo", tmp_path, Path("/dev/zero")):
@@ -117,43 +115,43 @@ class TestNotAnArchive:
         assert "symbolic links" in refused(tmp_path / "loop")
         assert "a file, not a folder" in refused(Path("/dev/null/run.h5"))
 
-    def test_a_name_that_is_no_text(self, tmp_path: Path) -> None:
+    def test_a_name_that_is_no_text(self, tmp_path):
         path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n.h5")
         Path(path).write_bytes(b"?")
         assert refused(path).isascii()
 
     @pytest.mark.parametrize("userblock", [0, 512, 8192])
-    def test_other_hdf5(self, tmp_path: Path, userblock: int) -> None:
+    def test_other_hdf5(self, tmp_path, userblock):
         path = tmp_path / "run.h5"
         with h5py.File(path, "w", userblock_size=userblock) as file:
             file["data"] = [1, 2, 3]
             file.attrs["schema"] = 1
         assert "HDF5 file, but not one that a transfer wrote" in refused(path)
 
-    def test_links_and_huge_shapes(self, tmp_path: Path) -> None:
+    def test_links_and_huge_shapes(self, tmp_path):
         path = tmp_path / "run.h5"
         with h5py.File(path, "w") as file:
             file["images"] = h5py.ExternalLink("/etc/passwd", "/")
             file.create_dataset("start_image", (2**40, 2**20), "f4", chunks=True)
         assert "HDF5 file" in refused(path)
 
-    def test_an_archive_that_another_tool_rewrote(self, tmp_path: Path, good: bytes) -> None:
+    def test_an_archive_that_another_tool_rewrote(self, tmp_path, good):
         path = tmp_path / "run.h5"
         path.write_bytes(good[16384:])
         assert "HDF5 file" in refused(path)
 
 
 class TestDamage:
-    def test_the_good_one_is_good(self, tmp_path: Path, good: bytes) -> None:
+    def test_the_good_one_is_good(self, tmp_path, good):
         (tmp_path / "run.h5").write_bytes(good)
         assert len(Archive.read(tmp_path / "run.h5").rounds) == 2
 
     @pytest.mark.parametrize("left", [1, 100, 16383, 16384, 20_000, -1])
-    def test_cut_short(self, tmp_path: Path, good: bytes, left: int) -> None:
+    def test_cut_short(self, tmp_path, good, left):
         (tmp_path / "run.h5").write_bytes(good[:left])
         assert "cut short" in refused(tmp_path / "run.h5")
 
-    def test_something_after_the_end(self, tmp_path: Path, good: bytes) -> None:
+    def test_something_after_the_end(self, tmp_path, good):
         (tmp_path / "run.h5").write_bytes(good + b"x")
         assert "has grown" in refused(tmp_path / "run.h5")
 
@@ -168,14 +166,14 @@ class TestDamage:
             ("evaluations", 20, "the table evaluations in it is damaged"),
         ],
     )
-    def test_a_changed_byte(self, tmp_path: Path, good: bytes, table: str, at: int, words: str) -> None:
+    def test_a_changed_byte(self, tmp_path, good, table, at, words):
         data = bytearray(good)
         data[header_of(good)["tables"][table]["offset"] + at] ^= 0x80
         (tmp_path / "run.h5").write_bytes(data)
         assert words in refused(tmp_path / "run.h5")
 
     @pytest.mark.parametrize("left", [0, 10, 17_000, -1])
-    def test_a_round_s_own_file(self, tmp_path: Path, finished_round, description: dict, left: int) -> None:
+    def test_a_round_s_own_file(self, tmp_path, finished_round, description, left):
         with RunFolder(tmp_path) as folder:
             archive = Archive.create(folder, description, np.zeros((1, 3, 4, 5), np.float32))
             for index in (1, 2):
@@ -187,7 +185,7 @@ class TestDamage:
         assert "cut short" in text
         assert "name the run.h5 beside it" in refused(tmp_path / "run.0001.h5")
 
-    def test_replaced_while_it_is_read(self, tmp_path: Path, good: bytes) -> None:
+    def test_replaced_while_it_is_read(self, tmp_path, good):
         path = tmp_path / "run.h5"
         path.write_bytes(good)
         run = Archive.read(path)
@@ -243,21 +241,21 @@ class TestSealedByAnEnemy:
         ],
         ids=str,
     )
-    def test_headers_that_cannot_be(self, tmp_path: Path, good: bytes, table: str | None, change: dict) -> None:
+    def test_headers_that_cannot_be(self, tmp_path, good, table, change):
         header = header_of(good)
         (header if table is None else header["tables"][table]).update(change)
         (tmp_path / "run.h5").write_bytes(with_header(good, header))
         refused(tmp_path / "run.h5")
 
     @pytest.mark.parametrize("name", ["state/\ud800", "state/a/b", "state/..", "\x1b[2J", "", "x" * 5000])
-    def test_names_of_tables(self, tmp_path: Path, good: bytes, name: str) -> None:
+    def test_names_of_tables(self, tmp_path, good, name):
         header = header_of(good)
         header["tables"][name] = header["tables"]["rounds"]
         (tmp_path / "run.h5").write_bytes(with_header(good, header))
         refused(tmp_path / "run.h5")
 
     @pytest.mark.parametrize("name", ["description", "start_image", "rounds", "evaluations", "images"])
-    def test_a_table_that_is_missing(self, tmp_path: Path, good: bytes, name: str) -> None:
+    def test_a_table_that_is_missing(self, tmp_path, good, name):
         header = header_of(good)
         del header["tables"][name]
         (tmp_path / "run.h5").write_bytes(with_header(good, header))
@@ -268,8 +266,8 @@ class TestSealedByAnEnemy:
         [{"rows": 2**62}, {"rows": -1}, {"rows": 0}, {"index": 7}, {"index": -1}, {"image_sha256": b""}],
         ids=str,
     )
-    def test_rounds_that_cannot_be(self, tmp_path: Path, good: bytes, values: dict) -> None:
-        def change(array: np.ndarray) -> None:
+    def test_rounds_that_cannot_be(self, tmp_path, good, values):
+        def change(array):
             for name, value in values.items():
                 array[name] = value
 
@@ -303,14 +301,14 @@ class TestSealedByAnEnemy:
         ],
         ids=ascii,
     )
-    def test_other_descriptions(self, tmp_path: Path, description: dict, change: Any) -> None:
+    def test_other_descriptions(self, tmp_path, description, change):
         other = description | change if isinstance(change, dict) else change
         with RunFolder(tmp_path) as folder:
             Archive.create(folder, other, np.zeros((1, 3, 4, 5), np.float32))
         assert "description is not what a transfer writes" in refused(tmp_path / "run.h5")
 
     @pytest.mark.parametrize("name", ["$\\frac$", "\ud800", "=1+1", "a\x1b[2J", "x" * 5000])
-    def test_names_of_loss_parts(self, tmp_path: Path, good: bytes, name: str) -> None:
+    def test_names_of_loss_parts(self, tmp_path, good, name):
         """They head the columns of losses.csv and stand in the legend of losses.png, where a formula would be drawn."""
         header = header_of(good)
         header["tables"]["evaluations"]["type"][-1][0] = name
@@ -318,14 +316,14 @@ class TestSealedByAnEnemy:
         assert "its tables are not those of a run" in refused(tmp_path / "run.h5")
 
     @pytest.mark.parametrize("text", [b"[" * 90_000, b"{", b"\xff", b"9" * 5000])
-    def test_descriptions_that_are_no_json(self, tmp_path: Path, text: bytes) -> None:
+    def test_descriptions_that_are_no_json(self, tmp_path, text):
         path = tmp_path / "run.h5"
         path.touch()
         image = table(np.zeros((1, 3, 4, 5), np.float32))
         write_tables(path, {"run": "7"}, {"description": table(np.array(text)), "start_image": image})
         assert "description is not what a transfer writes" in refused(path)
 
-    def test_sparse_giants(self, tmp_path: Path, good: bytes) -> None:
+    def test_sparse_giants(self, tmp_path, good):
         """Sizes that fill no disk but would fill the memory, or take hours."""
         header, end = header_of(good), len(good)
         side = 2**15
@@ -361,7 +359,7 @@ class TestSealedByAnEnemy:
     ],
     ids=lambda value: ascii(value)[:40],
 )
-def test_settings_of_strangers(name: str, value: Any) -> None:
+def test_settings_of_strangers(name, value):
     """What a description may hold is not yet what a setting may be."""
     with pytest.raises(InputError) as error:
         Settings.from_record({name: value})
@@ -369,25 +367,25 @@ def test_settings_of_strangers(name: str, value: Any) -> None:
     assert str(error.value).isprintable()
 
 
-def _flip(chance: random.Random, data: bytearray) -> None:
+def _flip(chance, data):
     data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
 
 
-def _cut(chance: random.Random, data: bytearray) -> None:
+def _cut(chance, data):
     del data[chance.randrange(len(data)) :]
 
 
-def _insert(chance: random.Random, data: bytearray) -> None:
+def _insert(chance, data):
     at = chance.randrange(len(data) + 1)
     data[at:at] = chance.randbytes(chance.randrange(1, 100))
 
 
-def _remove(chance: random.Random, data: bytearray) -> None:
+def _remove(chance, data):
     at = chance.randrange(len(data))
     del data[at : at + chance.randrange(1, 1000)]
 
 
-def _overwrite(chance: random.Random, data: bytearray) -> None:
+def _overwrite(chance, data):
     at = chance.randrange(len(data))
     length = chance.randrange(1, 5000)
     data[at : at + length] = chance.randbytes(len(data[at : at + length]))
@@ -398,9 +396,7 @@ def _overwrite(chance: random.Random, data: bytearray) -> None:
     seed=st.integers(0, 2**32),
     kinds=st.lists(st.sampled_from([_flip, _cut, _insert, _remove, _overwrite]), min_size=1, max_size=4),
 )
-def test_mutated_archives(
-    tmp_path: Path, good_path: Path, seed: int, kinds: list[Callable[[random.Random, bytearray], None]]
-) -> None:
+def test_mutated_archives(tmp_path, good_path, seed, kinds):
     chance, data = random.Random(seed), bytearray(good_path.read_bytes())
     for kind in kinds:
         if data:
@@ -418,7 +414,7 @@ def test_mutated_archives(
 
 @FUZZ
 @given(tail=st.binary(max_size=3000), magic=st.booleans())
-def test_random_bytes(tmp_path: Path, tail: bytes, magic: bool) -> None:
+def test_random_bytes(tmp_path, tail, magic):
     (tmp_path / "run.h5").write_bytes((MAGIC if magic else b"") + tail)
     assert try_to_read(tmp_path / "run.h5") is None
 
@@ -432,7 +428,7 @@ _VALUES = st.recursive(
 
 @FUZZ
 @given(data=st.data())
-def test_sealed_headers_of_any_content(tmp_path: Path, good_path: Path, data: st.DataObject) -> None:
+def test_sealed_headers_of_any_content(tmp_path, good_path, data):
     good = good_path.read_bytes()
     header = header_of(good)
     for _ in range(data.draw(st.integers(1, 3))):
@@ -449,7 +445,7 @@ def test_sealed_headers_of_any_content(tmp_path: Path, good_path: Path, data: st
 
 @FUZZ
 @given(data=st.data())
-def test_descriptions_of_any_content(tmp_path: Path, description: dict, data: st.DataObject) -> None:
+def test_descriptions_of_any_content(tmp_path, description, data):
     other = json.loads(json.dumps(description))
     for _ in range(data.draw(st.integers(1, 3))):
         target = other

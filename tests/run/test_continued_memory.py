@@ -2,8 +2,6 @@
 
 import os
 import signal
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +20,7 @@ SETTINGS = Settings(iterations=7, max_evaluations=6, restart="continue")
 STEEPNESS = 10 ** np.random.RandomState(0).uniform(0, 4, SHAPE)
 
 
-def bowl(image: np.ndarray) -> tuple[dict[str, float], float, np.ndarray]:
+def bowl(image):
     """A valley that takes a hundred evaluations."""
     difference = image.astype("float64") - 50
     value = float((STEEPNESS * difference**2 + 0.1 * difference**4).sum())
@@ -32,17 +30,17 @@ def bowl(image: np.ndarray) -> tuple[dict[str, float], float, np.ndarray]:
 class Deadly:
     """The bowl, whose evaluation number `last` is the process's last."""
 
-    def __init__(self, last: int) -> None:
+    def __init__(self, last):
         self._left = last
 
-    def __call__(self, image: np.ndarray) -> tuple[dict[str, float], float, np.ndarray]:
+    def __call__(self, image):
         self._left -= 1
         if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return bowl(image)
 
 
-def descended(path: Path, description: dict[str, Any], objective: Any = bowl) -> Descent:
+def descended(path, description, objective=bowl):
     """Run a descent in a new folder, or go on with the one that is there."""
     resume = path.exists()
     with RunFolder(path, resume=resume) as folder:
@@ -57,9 +55,7 @@ def descended(path: Path, description: dict[str, Any], objective: Any = bowl) ->
 
 
 @pytest.mark.parametrize("last", [17, 24, 37])
-def test_killed_and_resumed_it_ends_as_if_nothing_had_been(
-    last: int, tmp_path: Path, in_child: Any, description: dict
-) -> None:
+def test_killed_and_resumed_it_ends_as_if_nothing_had_been(last, tmp_path, in_child, description):
     whole = descended(tmp_path / "whole", description)
     assert len(whole.rounds) == 6
     path = tmp_path / "killed"
@@ -75,9 +71,7 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_been(
     assert images[0] == images[1]
 
 
-def test_the_archive_keeps_the_memory_of_the_last_round_and_is_no_larger_than_foretold(
-    tmp_path: Path, description: dict
-) -> None:
+def test_the_archive_keeps_the_memory_of_the_last_round_and_is_no_larger_than_foretold(tmp_path, description):
     descended(tmp_path / "out", description)
     run = Archive.read(tmp_path / "out" / "run.h5")
     assert [bool(one.state) for one in run.rounds] == [False] * 5 + [True]
@@ -86,9 +80,7 @@ def test_the_archive_keeps_the_memory_of_the_last_round_and_is_no_larger_than_fo
     assert size < run.path.stat().st_size <= largest_size(START, SETTINGS.rounds, SETTINGS.max_evaluations, 1, size)
 
 
-def test_a_memory_of_another_scipy_ends_the_run_in_a_sentence(
-    tmp_path: Path, in_child: Any, description: dict, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_memory_of_another_scipy_ends_the_run_in_a_sentence(tmp_path, in_child, description, monkeypatch):
     in_child(lambda pipe: descended(tmp_path / "out", description, Deadly(24)))
     monkeypatch.setattr("audiostyle.lbfgs._PAIRS", 7)
     with pytest.raises(RunError, match="another version of scipy"):

@@ -2,10 +2,7 @@
 
 import copy
 import json
-import random
 import shutil
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +22,7 @@ Files = dict[str, bytes]
 IMAGE = np.zeros((1, 3, 4, 5), np.float32)
 
 
-def run_folder(path: Path, finished_round: Any, description: dict[str, Any], merged: bool) -> Files:
+def run_folder(path, finished_round, description, merged):
     """Return the files of a run of two rounds, finished or killed after them."""
     with RunFolder(path) as folder:
         archive = Archive.create(folder, description, IMAGE)
@@ -39,8 +36,8 @@ def run_folder(path: Path, finished_round: Any, description: dict[str, Any], mer
     return {file.name: file.read_bytes() for file in path.iterdir()}
 
 
-def odd_numbers(chance: random.Random) -> Any:
-    def change(array: np.ndarray) -> None:
+def odd_numbers(chance):
+    def change(array):
         bytes_ = array.view(np.uint8).reshape(-1) if array.size else np.empty(0, np.uint8)
         if len(bytes_):
             at = chance.randrange(len(bytes_))
@@ -49,7 +46,7 @@ def odd_numbers(chance: random.Random) -> Any:
     return change
 
 
-def damaged(files: Files, chance: random.Random) -> Files:
+def damaged(files, chance):
     """Damage one file: its bytes; or what it says, with the seals made right."""
     name = chance.choice(sorted(files))
     data = files[name]
@@ -71,7 +68,7 @@ def damaged(files: Files, chance: random.Random) -> Files:
     return {**files, name: new}
 
 
-def use_archive(path: Path, parser: Parser, drawn: bool) -> None:
+def use_archive(path, parser, drawn):
     """Do what a resume does before and after the descent."""
     transfer._request(parser.parse_args(["transfer", "--resume", str(path)]))
     run = Archive.read(path / "run.h5")
@@ -86,7 +83,7 @@ def use_archive(path: Path, parser: Parser, drawn: bool) -> None:
             draw_losses(folder, again.evaluations)
 
 
-def use_manifest(path: Path) -> None:
+def use_manifest(path):
     """Do what evaluate and reproduce do with it."""
     manifest = read_manifest(path)
     if manifest["state"] == "finished":
@@ -98,14 +95,14 @@ def use_manifest(path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_damaged_run_folders_are_used_or_refused(tmp_path: Path, finished_round, description: dict[str, Any]) -> None:
+def test_damaged_run_folders_are_used_or_refused(tmp_path, finished_round, description):
     whole = [run_folder(tmp_path / str(merged), finished_round, description, merged) for merged in (False, True)]
     assert [len(files) for files in whole] == [4, 2]
     parser = Parser(prog="audiostyle")
     transfer.add_parser(parser.add_subparsers())
     path = tmp_path / "run"
 
-    def use(made: tuple[Files, bool, bool]) -> None:
+    def use(made):
         files, manifest_only, drawn = made
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir()
@@ -120,7 +117,7 @@ def test_damaged_run_folders_are_used_or_refused(tmp_path: Path, finished_round,
         use((files, True, False))
         use((files, False, True))
 
-    def make(chance: random.Random) -> tuple[Files, bool, bool]:
+    def make(chance):
         return damaged(chance.choice(whole), chance), chance.random() < 0.3, chance.random() < 0.1
 
     for_some_time(60, make, use)

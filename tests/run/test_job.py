@@ -1,10 +1,7 @@
 """A whole transfer whose network is a bowl: where it starts, and what is measured of its result."""
 
 import json
-from collections.abc import Callable, Iterable
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +15,7 @@ from audiostyle.run.job import run_transfer
 from audiostyle.run.request import Interruption, Reporter, Request
 from audiostyle.settings import STYLE_LAYERS, Settings
 
-SETTINGS: dict[str, Any] = {
+SETTINGS = {
     "duration": 1.5, "iterations": 2, "max_evaluations": 5, "start": "first_draw", "output_channel": "mean",
     "inversion": "griffinlim",
 }  # fmt: skip
@@ -27,35 +24,33 @@ SETTINGS: dict[str, Any] = {
 class Bowl:
     """Loss that is lowest at noise, or at noise with one row that is always bright."""
 
-    def __init__(self, content: np.ndarray, bright: bool) -> None:
+    def __init__(self, content, bright):
         self._lowest = np.random.RandomState(0).uniform(-70, -40, content.shape)
         if bright:
             self._lowest[:, :, 60] = 120.0
         self.weights = {"content": 1.0}
 
-    def __call__(self, image: np.ndarray) -> tuple[dict[str, float], float, np.ndarray]:
+    def __call__(self, image):
         difference = image - self._lowest
         value = float((difference**2).sum())
         return {"content": value}, value, 2 * difference
 
-    def features(self, image: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    def features(self, image, names):
         return dict.fromkeys(STYLE_LAYERS, image[:, :, ::4, ::4])
 
-    def each_feature(self, image: np.ndarray, names: tuple[str, ...]) -> Iterable[tuple[str, np.ndarray]]:
+    def each_feature(self, image, names):
         return self.features(image, names).items()
 
 
 @pytest.fixture
-def transferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Path, list[str]]]:
+def transferred(tmp_path, monkeypatch):
     """Runs a transfer of two clips into a folder, and returns that and the warnings."""
     weights = SimpleNamespace(notes=(), form="none", normalised=True, sha256="0" * 64, file_sha256=None)
     monkeypatch.setattr(job, "load_weights", lambda *_: weights)
     content, style = map(str, write_clips(tmp_path / "clips", 1.5))
 
-    def run(
-        name: str, bright: bool = False, start_from: str = "", resume: bool = False, **changes: Any
-    ) -> tuple[Path, list[str]]:
-        heard: list[str] = []
+    def run(name, bright=False, start_from="", resume=False, **changes):
+        heard = []
         reporter = Reporter()
         reporter.warning = heard.append  # type: ignore[method-assign]
         reporter.plan = heard.extend  # type: ignore[method-assign]
@@ -68,7 +63,7 @@ def transferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 
 
 @pytest.mark.parametrize("bright", [False, True])
-def test_a_buzz_is_said_and_recorded(bright: bool, transferred: Callable) -> None:
+def test_a_buzz_is_said_and_recorded(bright, transferred):
     folder, heard = transferred("out", bright)
     recorded = json.loads((folder / "run.json").read_text())
     about_buzz = [text for text in heard if "the result buzz" in text]
@@ -83,13 +78,13 @@ def test_a_buzz_is_said_and_recorded(bright: bool, transferred: Callable) -> Non
         assert not about_buzz
 
 
-def test_a_run_starts_from_the_content(transferred: Callable, tmp_path: Path) -> None:
+def test_a_run_starts_from_the_content(transferred, tmp_path):
     folder, _ = transferred("out", start="content")
     tensor = analyse(tmp_path / "clips" / "rock.wav", Settings(**SETTINGS)).tensor
     np.testing.assert_array_equal(Archive.read(folder / "run.h5").start_image, tensor)
 
 
-def test_a_run_starts_where_another_one_ended(transferred: Callable) -> None:
+def test_a_run_starts_where_another_one_ended(transferred):
     first, _ = transferred("first")
     last = Archive.read(first / "run.h5").last_image
     second, _ = transferred("second", start_from=str(first))
@@ -108,7 +103,7 @@ def test_a_run_starts_where_another_one_ended(transferred: Callable) -> None:
 SHALLOW = {"style_layers": ("conv1_1",), "content_layer": "conv1_2"}
 
 
-def test_tiles_are_chosen_by_the_memory_once(transferred: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_are_chosen_by_the_memory_once(transferred, monkeypatch):
     monkeypatch.setattr(job, "columns_that_fit", lambda shape, settings, free: 64)
     folder, heard = transferred("out", **SHALLOW)
     assert any("64 columns at a time, since the whole would need more than is free" in line for line in heard)
@@ -123,12 +118,12 @@ def test_tiles_are_chosen_by_the_memory_once(transferred: Callable, monkeypatch:
         transferred("out", resume=True, iterations=3, tile_columns=32, **SHALLOW)
 
 
-def test_a_style_of_its_own_length(transferred: Callable) -> None:
+def test_a_style_of_its_own_length(transferred):
     _, heard = transferred("out", duration_style=1.0)
     assert any(line.endswith("1.5 s of the content, 1 s of the style") for line in heard)
 
 
-def test_what_tiles_cannot_do_is_refused_at_once(transferred: Callable, tmp_path: Path) -> None:
+def test_what_tiles_cannot_do_is_refused_at_once(transferred, tmp_path):
     with pytest.raises(InputError, match="whole rows"):
         transferred("out", tile_columns=64, rowac=True, ac_layers=("conv1_1",))
     assert not (tmp_path / "out").exists()

@@ -5,9 +5,7 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -20,15 +18,15 @@ from audiostyle.run.manifest import Stopwatch, peak_memory, read_manifest, write
 from audiostyle.settings import Settings
 
 
-def strict(text: str) -> Any:
-    def refuse(word: str) -> None:
+def strict(text):
+    def refuse(word):
         raise AssertionError(f"{word} is not JSON")
 
     return json.loads(text, parse_constant=refuse)
 
 
 @pytest.fixture
-def clips(tmp_path: Path) -> tuple[str, str]:
+def clips(tmp_path):
     paths = tmp_path / "rock.wav", tmp_path / os.fsdecode(b"reggae \xff.wav")
     for number, path in enumerate(paths):
         path.write_bytes(bytes([number]) * 3_000_000)
@@ -36,7 +34,7 @@ def clips(tmp_path: Path) -> tuple[str, str]:
 
 
 @pytest.fixture
-def described(clips: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict:
+def described(clips, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     request = SimpleNamespace(
         content="rock.wav",
@@ -51,7 +49,7 @@ def described(clips: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path:
     return describe_run(request, weights, backend, convolution="onednn")
 
 
-def test_a_run_is_described(described: dict, clips: tuple[str, str]) -> None:
+def test_a_run_is_described(described, clips):
     assert described["command_line"][1] == "--rowac"
     assert described["settings"]["seed"] == 7
     assert described["settings"]["style_layers"] == ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
@@ -73,7 +71,7 @@ def test_a_run_is_described(described: dict, clips: tuple[str, str]) -> None:
     assert json.loads(json.dumps(described)) == described
 
 
-def test_a_weights_file_is_found_from_anywhere(clips: tuple[str, str], tmp_path: Path, monkeypatch) -> None:
+def test_a_weights_file_is_found_from_anywhere(clips, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     request = SimpleNamespace(
         content=clips[0], style=clips[1], weights="a.pkl", settings=Settings(), command_line=(), start_from=""
@@ -86,7 +84,7 @@ def test_a_weights_file_is_found_from_anywhere(clips: tuple[str, str], tmp_path:
 
 
 class TestWriting:
-    def test_a_finished_run(self, tmp_path: Path, described: dict, finished_round) -> None:
+    def test_a_finished_run(self, tmp_path, described, finished_round):
         rounds, evaluations = zip(*(finished_round(index) for index in (1, 2)), strict=True)
         evaluations = [one for records in evaluations for one in records]
         watch = Stopwatch()
@@ -114,9 +112,7 @@ class TestWriting:
         ("signal", "failure", "state"),
         [(2, None, "interrupted"), (0, RunError("The loss is NaN."), "failed"), (15, RunError("Both."), "failed")],
     )
-    def test_other_ends(
-        self, tmp_path: Path, described: dict, signal: int, failure: RunError | None, state: str
-    ) -> None:
+    def test_other_ends(self, tmp_path, described, signal, failure, state):
         with RunFolder(tmp_path / "run") as folder:
             write_manifest(folder, described, [], [], Stopwatch(), signal, failure)
         found = strict((tmp_path / "run" / "run.json").read_text())
@@ -124,7 +120,7 @@ class TestWriting:
         assert found["failure"] == (None if failure is None else str(failure))
         assert found["seconds_per_evaluation"] is found["stuck_row_index_db"] is found["stuck_rows_hertz"] is None
 
-    def test_numbers_that_json_lacks(self, tmp_path: Path, described: dict) -> None:
+    def test_numbers_that_json_lacks(self, tmp_path, described):
         odd = Evaluation(1, 1, {"content": float("nan"), "style": float("inf")}, float("nan"), 0.1)
         with RunFolder(tmp_path / "run") as folder:
             write_manifest(folder, described, [], [odd], Stopwatch())
@@ -136,13 +132,13 @@ class TestReading:
     """Whatever is in a folder's run.json: a record, or one sentence (M8)."""
 
     @pytest.fixture
-    def written(self, tmp_path: Path, described: dict, finished_round) -> dict:
+    def written(self, tmp_path, described, finished_round):
         rounds, evaluations = finished_round(1)
         with RunFolder(tmp_path / "run") as folder:
             write_manifest(folder, described, [rounds], evaluations, Stopwatch())
         return json.loads((tmp_path / "run" / "run.json").read_text())
 
-    def test_what_was_written(self, tmp_path: Path, written: dict) -> None:
+    def test_what_was_written(self, tmp_path, written):
         assert read_manifest(tmp_path / "run") == written
 
     @pytest.mark.parametrize(
@@ -163,34 +159,34 @@ class TestReading:
         ],
         ids=lambda change: ascii(change)[:40],
     )
-    def test_other_values(self, tmp_path: Path, written: dict, change: dict) -> None:
+    def test_other_values(self, tmp_path, written, change):
         (tmp_path / "run" / "run.json").write_text(json.dumps(written | change))
         self.refused(tmp_path / "run")
 
     @pytest.mark.parametrize("name", ["state", "last_loss", "seconds_per_evaluation"])
-    def test_missing_values(self, tmp_path: Path, written: dict, name: str) -> None:
+    def test_missing_values(self, tmp_path, written, name):
         del written[name]
         (tmp_path / "run" / "run.json").write_text(json.dumps(written))
         self.refused(tmp_path / "run")
 
     @pytest.mark.parametrize("content", [b"", b"[" * 100_000, b"null", b"{}", b"\xff", b'{"a": ' + b"9" * 5000 + b"}"])
-    def test_other_bytes(self, tmp_path: Path, content: bytes) -> None:
+    def test_other_bytes(self, tmp_path, content):
         (tmp_path / "run.json").write_bytes(content)
         self.refused(tmp_path)
 
-    def test_no_file(self, tmp_path: Path) -> None:
+    def test_no_file(self, tmp_path):
         self.refused(tmp_path)
         os.mkfifo(tmp_path / "run.json")
         self.refused(tmp_path)
 
-    def test_an_interrupted_run_may_have_lost_its_numbers(self, tmp_path: Path, described: dict) -> None:
+    def test_an_interrupted_run_may_have_lost_its_numbers(self, tmp_path, described):
         odd = Evaluation(1, 1, {"content": float("nan")}, float("nan"), 0.1)
         with RunFolder(tmp_path / "run") as folder:
             write_manifest(folder, described, [], [odd], Stopwatch(), signal=2)
         assert read_manifest(tmp_path / "run")["last_loss"]["total"] == "nan"
 
     @staticmethod
-    def refused(folder: Path) -> None:
+    def refused(folder):
         with pytest.raises(InputError) as error:
             read_manifest(folder)
         assert "run.json" in str(error.value)
@@ -198,7 +194,7 @@ class TestReading:
 
 
 class TestStopwatch:
-    def test_stages_add_up_and_keep_their_order(self) -> None:
+    def test_stages_add_up_and_keep_their_order(self):
         watch = Stopwatch()
         for name in ("b", "a", "b"):
             with watch.stage(name):
@@ -207,14 +203,14 @@ class TestStopwatch:
         assert watch.seconds["b"] > 0.019
         assert watch.total >= sum(watch.seconds.values())
 
-    def test_a_stage_that_fails_is_measured(self) -> None:
+    def test_a_stage_that_fails_is_measured(self):
         watch = Stopwatch()
         with pytest.raises(RunError), watch.stage("descent"):
             raise RunError("NaN")
         assert watch.seconds["descent"] > 0
 
 
-def test_versions_are_those_of_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_versions_are_those_of_the_packages(monkeypatch):
     import numpy as np
 
     versions = describe_versions()
@@ -225,16 +221,16 @@ def test_versions_are_those_of_the_packages(monkeypatch: pytest.MonkeyPatch) -> 
     assert describe_versions()["no such package"] == "not installed"
 
 
-def test_the_machine_has_a_name() -> None:
+def test_the_machine_has_a_name():
     machine = describe_machine()
     assert machine["cores"] >= 1
     assert machine["cpu"]
     assert "Linux" in machine["platform"]
 
 
-def test_peak_memory_grows(in_child) -> None:
+def test_peak_memory_grows(in_child):
     # In a process that has only just begun: this one may have held far more than it does now.
-    def measure(pipe: int) -> None:
+    def measure(pipe):
         before = peak_memory()
         block = bytearray(2**28)
         block[::4096] = b"x" * len(block[::4096])
@@ -245,7 +241,7 @@ def test_peak_memory_grows(in_child) -> None:
     assert int(grown) > 2**27
 
 
-def test_nothing_heavy_is_imported() -> None:
+def test_nothing_heavy_is_imported():
     import subprocess
 
     code = (

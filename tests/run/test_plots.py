@@ -2,9 +2,6 @@
 
 import csv
 import warnings
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -25,18 +22,18 @@ LAYERS = ("input", "conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 
 
 @pytest.fixture
-def folder(tmp_path: Path):
+def folder(tmp_path):
     with RunFolder(tmp_path / "run") as opened, warnings.catch_warnings():
         warnings.simplefilter("error")
         yield opened
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def drawn(monkeypatch):
     """The figures, which are drawn and saved all the same."""
-    figures: dict[str, Any] = {}
+    figures = {}
 
-    def keep(drawing: Any, folder: RunFolder, name: str, caption: str = "") -> None:
+    def keep(drawing, folder, name, caption=""):
         figures[name] = drawing
         figure.save(drawing, folder, name, caption)
 
@@ -45,7 +42,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return figures
 
 
-def evaluations(rounds: int, each: int, **parts: Callable[[int], float]) -> list[Evaluation]:
+def evaluations(rounds, each, **parts):
     found = []
     for index in range(1, rounds + 1):
         for number in range(1, each + 1):
@@ -54,7 +51,7 @@ def evaluations(rounds: int, each: int, **parts: Callable[[int], float]) -> list
     return found
 
 
-def size_of(path: Path) -> tuple[int, int]:
+def size_of(path):
     from PIL import Image
 
     with Image.open(path) as image:
@@ -65,12 +62,12 @@ def size_of(path: Path) -> tuple[int, int]:
 
 class TestRepresentation:
     @pytest.fixture
-    def mels(self, golden) -> list[np.ndarray]:
+    def mels(self, golden):
         stored = golden("spectrograms.npz")
         result = golden("published_mels.npz")["raccac25l0w1em9__melOut__mel_pre10s"]
         return [stored["content_mel"], stored["style_mel"], result]
 
-    def test_mel(self, folder: RunFolder, drawn: dict, mels: list[np.ndarray]) -> None:
+    def test_mel(self, folder, drawn, mels):
         draw_representation(folder, "mel.png", *mels, MEL)
         assert size_of(folder.file("mel.png")) == (1320, 990)
         axes = drawn["mel.png"].axes[:3]
@@ -94,13 +91,13 @@ class TestRepresentation:
         assert "Hz" in axes[0].get_ylabel()
         assert "seconds" in axes[-1].get_xlabel()
 
-    def test_a_range_without_round_frequencies_has_its_ends_marked(self, folder: RunFolder, drawn: dict) -> None:
+    def test_a_range_without_round_frequencies_has_its_ends_marked(self, folder, drawn):
         settings = Settings(mel_fmin=5200.0, mel_fmax=9000.0, mel_sample_rate=22050)
         draw_representation(folder, "mel.png", *[np.random.RandomState(0).uniform(-4, 0, (96, 20))] * 3, settings)
         labels = [label.get_text() for label in drawn["mel.png"].axes[0].get_yticklabels()]
         assert labels == [f"{centre:.0f}" for centre in mel_centres(settings)[[0, -1]]]
 
-    def test_spectrogram(self, folder: RunFolder, drawn: dict) -> None:
+    def test_spectrogram(self, folder, drawn):
         spectrogram = np.random.RandomState(0).uniform(-4, 0, (172, 1024))
         draw_representation(folder, "spectrogram.png", spectrogram, spectrogram, spectrogram[:-2], SPECTROGRAM)
         size_of(folder.file("spectrogram.png"))
@@ -111,7 +108,7 @@ class TestRepresentation:
         assert (bottom, top) == pytest.approx((-0.5 * 22050 / 2048, 1023.5 * 22050 / 2048))
         assert third.get_extent()[1] < right
 
-    def test_the_first_cepstral_coefficients_do_not_hide_the_rest(self, folder: RunFolder, drawn: dict) -> None:
+    def test_the_first_cepstral_coefficients_do_not_hide_the_rest(self, folder, drawn):
         mfcc = np.random.RandomState(0).uniform(-1, 1, (96, 50))
         mfcc[0] = -30
         draw_representation(folder, "mfcc.png", mfcc, mfcc, mfcc, Settings(representation="mfcc"))
@@ -119,12 +116,12 @@ class TestRepresentation:
         assert -1 <= low < high <= 1
 
     @pytest.mark.parametrize("value", [0.0, np.nan, -np.inf])
-    def test_pictures_of_nothing(self, folder: RunFolder, value: float) -> None:
+    def test_pictures_of_nothing(self, folder, value):
         flat = np.full((96, 3), value)
         draw_representation(folder, "mel.png", flat, flat, flat, MEL)
         size_of(folder.file("mel.png"))
 
-    def test_rows_are_labelled_with_their_filters(self, golden) -> None:
+    def test_rows_are_labelled_with_their_filters(self, golden):
         filters = golden("spectrograms.npz")["mel_filter_inverse"]
         peaks = filters.argmax(axis=1) * MEL.sample_rate / MEL.n_fft
         # A filter's peak is the bin below its frequency.
@@ -133,7 +130,7 @@ class TestRepresentation:
 
 class TestAutocorrelations:
     @staticmethod
-    def curves(settings: Settings, direction: str, shape: tuple[int, int], image: tuple[int, int]) -> dict:
+    def curves(settings, direction, shape, image):
         random = np.random.RandomState(0)
         found = {}
         for layer in LAYERS:
@@ -145,7 +142,7 @@ class TestAutocorrelations:
         return found
 
     @pytest.mark.parametrize("direction", ["row", "column"])
-    def test_red_blue_green_in_six_panels(self, folder: RunFolder, drawn: dict, direction: str) -> None:
+    def test_red_blue_green_in_six_panels(self, folder, drawn, direction):
         from matplotlib.colors import to_rgb
 
         curves = self.curves(MEL, direction, (96, 854), (96, 854))
@@ -178,10 +175,7 @@ class TestAutocorrelations:
             (Settings(representation="mfcc"), "column", (96, 854), (96, 854), 96, "cepstral"),
         ],
     )
-    def test_all_layers_share_one_lag_axis(
-        self, folder: RunFolder, drawn: dict, settings: Settings, direction: str, shape: Any, image: Any, span: float,
-        unit: str,
-    ) -> None:  # fmt: skip
+    def test_all_layers_share_one_lag_axis(self, folder, drawn, settings, direction, shape, image, span, unit):
         draw_autocorrelations(folder, "x.png", self.curves(settings, direction, shape, image), settings, direction)
         axes = drawn["x.png"].axes
         assert unit in axes[-1].get_xlabel()
@@ -192,7 +186,7 @@ class TestAutocorrelations:
             assert lags[-1] == pytest.approx(span, rel=0.02 + 3 * 2**halvings / min(image))
 
     @pytest.mark.parametrize("length", [0, 1, 2])
-    def test_layers_of_hardly_any_size(self, folder: RunFolder, length: int) -> None:
+    def test_layers_of_hardly_any_size(self, folder, length):
         draw_autocorrelations(folder, "x.png", {"conv5_1": (np.zeros(length),) * 3}, MEL, "column")
         draw_autocorrelations(folder, "y.png", {"input": (np.full(length, np.nan),) * 3}, MEL, "row")
         draw_autocorrelations(folder, "z.png", {}, MEL, "row")
@@ -201,7 +195,7 @@ class TestAutocorrelations:
 
 
 class TestLosses:
-    def test_every_part_and_the_total(self, folder: RunFolder, drawn: dict) -> None:
+    def test_every_part_and_the_total(self, folder, drawn):
         history = evaluations(
             3,
             41,
@@ -234,7 +228,7 @@ class TestLosses:
         boundaries = [line.get_xdata()[0] for line in ax.lines if line.get_label().startswith("_")]
         assert boundaries == [41.5, 82.5]
 
-    def test_what_a_logarithm_cannot_show(self, folder: RunFolder, drawn: dict) -> None:
+    def test_what_a_logarithm_cannot_show(self, folder, drawn):
         values = [1.0, 0.0, -1.0, np.nan, np.inf, 2.0]
         history = evaluations(1, 6, content=lambda n: values[n], total_variation=lambda n: 0.0)
         draw_losses(folder, history)
@@ -244,13 +238,13 @@ class TestLosses:
         )
 
     @pytest.mark.parametrize(("rounds", "each"), [(0, 0), (1, 1), (1, 2), (500, 2)])
-    def test_short_and_long_runs(self, folder: RunFolder, drawn: dict, rounds: int, each: int) -> None:
+    def test_short_and_long_runs(self, folder, drawn, rounds, each):
         draw_losses(folder, evaluations(rounds, each, content=lambda n: 1.0 + n))
         size_of(folder.file("losses.png"))
         # 500 lines would be a wall.
         assert len(drawn["losses.png"].axes[0].lines) < 210
 
-    def test_csv(self, folder: RunFolder) -> None:
+    def test_csv(self, folder):
         history = evaluations(2, 2, content=lambda n: 1 / 3 + n, style_conv1_1=lambda n: float("nan"))
         history.append(Evaluation(3, 1, {"content": 5e-324, "late": 1e300}, float("inf"), 0.25))
         write_losses_csv(folder, history)
@@ -262,12 +256,12 @@ class TestLosses:
         assert [float(row["content"]) for row in rows] == [one.parts["content"] for one in history]
         assert (rows[0]["style_conv1_1"], rows[0]["late"], rows[4]["total"]) == ("nan", "", "inf")
 
-    def test_csv_of_nothing(self, folder: RunFolder) -> None:
+    def test_csv_of_nothing(self, folder):
         write_losses_csv(folder, [])
         assert folder.file("losses.csv").read_text() == "evaluation,round,index,seconds,total\n"
 
 
-def test_a_users_matplotlibrc_changes_nothing(folder: RunFolder) -> None:
+def test_a_users_matplotlibrc_changes_nothing(folder):
     import matplotlib as mpl
 
     history = evaluations(1, 9, content=lambda n: 1.0 + n)
@@ -278,18 +272,18 @@ def test_a_users_matplotlibrc_changes_nothing(folder: RunFolder) -> None:
     assert folder.file("one.png").read_bytes() == folder.file("two.png").read_bytes()
 
 
-def test_no_figure_is_left_in_pyplot(folder: RunFolder) -> None:
+def test_no_figure_is_left_in_pyplot(folder):
     draw_losses(folder, evaluations(1, 9, content=lambda n: 1.0 + n))
     import matplotlib.pyplot as plt
 
     assert plt.get_fignums() == []
 
 
-def test_a_full_disk_is_one_sentence(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_one_sentence(folder, monkeypatch):
     import errno
     import os
 
-    def refuse(descriptor: int) -> None:
+    def refuse(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", refuse)
@@ -297,7 +291,7 @@ def test_a_full_disk_is_one_sentence(folder: RunFolder, monkeypatch: pytest.Monk
         draw_losses(folder, evaluations(1, 3, content=lambda n: 1.0))
 
 
-def test_every_picture_says_of_what_it_is(folder: RunFolder, drawn: dict) -> None:
+def test_every_picture_says_of_what_it_is(folder, drawn):
     panel = np.random.RandomState(0).uniform(-4, 0, (96, 30))
     draw_representation(folder, "mel.png", panel, panel, panel, MEL, "a caption")
     draw_autocorrelations(folder, "row.png", {"input": (np.arange(9.0),) * 3}, MEL, "row", "a caption")
@@ -305,14 +299,14 @@ def test_every_picture_says_of_what_it_is(folder: RunFolder, drawn: dict) -> Non
     assert [one.get_supxlabel() for one in drawn.values()] == ["a caption"] * 3
 
 
-def test_the_spectrogram_says_that_it_is_not_the_sound(folder: RunFolder, drawn: dict) -> None:
+def test_the_spectrogram_says_that_it_is_not_the_sound(folder, drawn):
     panel = np.random.RandomState(0).uniform(-4, 0, (30, 1024))
     draw_representation(folder, "spectrogram.png", panel, panel, panel, MEL)
     titles = [ax.get_title("left") for ax in drawn["spectrogram.png"].axes[:3]]
     assert titles == ["Content", "Style", "Result, before it is made into sound"]
 
 
-def test_a_caption_names_clips_preset_and_seed() -> None:
+def test_a_caption_names_clips_preset_and_seed():
     assert figure.caption_of("a.wav", "b.mp3", Settings(rowac=True, seed=3, representation="spectrogram")) == (
         "a.wav in the style of b.mp3; preset released, seed 3"
     )
@@ -322,6 +316,6 @@ def test_a_caption_names_clips_preset_and_seed() -> None:
 
 
 @pytest.mark.parametrize("name", ["$x^{.wav", "\udcff\x1b.wav", "\u97f3\u697d.wav"])
-def test_any_name_can_be_a_caption(name: str, folder: RunFolder) -> None:
+def test_any_name_can_be_a_caption(name, folder):
     draw_losses(folder, evaluations(1, 3, content=lambda n: 1.0 + n), caption=figure.caption_of(name, name, MEL))
     size_of(folder.file("losses.png"))

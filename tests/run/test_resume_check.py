@@ -12,16 +12,16 @@ from audiostyle.run.resume_check import changed_circumstances, check_same, resum
 
 
 @pytest.fixture
-def archived(description: dict) -> ArchivedRun:
+def archived(description):
     return ArchivedRun(Path("/runs/out/run.h5"), "7", copy.deepcopy(description), np.zeros((1, 3, 4, 5)))
 
 
 @pytest.fixture
-def asked(description: dict) -> dict:
+def asked(description):
     return copy.deepcopy(description)
 
 
-def refused(archived: ArchivedRun, asked: dict) -> str:
+def refused(archived, asked):
     with pytest.raises(InputError) as error:
         check_same(archived, asked)
     text = str(error.value)
@@ -31,7 +31,7 @@ def refused(archived: ArchivedRun, asked: dict) -> str:
     return text
 
 
-def test_the_same_is_the_same(archived: ArchivedRun, asked: dict) -> None:
+def test_the_same_is_the_same(archived, asked):
     check_same(archived, asked)
     # A file may have moved, and a tuple comes back from JSON as a list.
     asked["inputs"]["content"].update(path="/b/rock.wav", name="rock.wav")
@@ -39,7 +39,7 @@ def test_the_same_is_the_same(archived: ArchivedRun, asked: dict) -> None:
     check_same(archived, asked)
 
 
-def test_more_iterations_are_allowed_and_fewer_are_not(archived: ArchivedRun, asked: dict) -> None:
+def test_more_iterations_are_allowed_and_fewer_are_not(archived, asked):
     asked["settings"]["iterations"] = 41
     check_same(archived, asked)
     asked["settings"]["iterations"] = 39
@@ -52,7 +52,7 @@ def test_more_iterations_are_allowed_and_fewer_are_not(archived: ArchivedRun, as
     assert "iterations 26 (25 are fewer" in refused(archived, asked)
 
 
-def test_everything_that_differs_is_named(archived: ArchivedRun, asked: dict) -> None:
+def test_everything_that_differs_is_named(archived, asked):
     asked["inputs"]["content"].update(sha256="d" * 64, name="other.wav")
     asked["inputs"]["style"]["sha256"] = "6" * 64
     asked["weights"]["sha256"] = "4" * 64
@@ -72,7 +72,7 @@ def test_everything_that_differs_is_named(archived: ArchivedRun, asked: dict) ->
         assert words in text
 
 
-def test_what_auto_became_counts_and_not_the_word(archived: ArchivedRun, asked: dict) -> None:
+def test_what_auto_became_counts_and_not_the_word(archived, asked):
     archived.description["settings"].update(device="auto", threads=0)
     asked["settings"].update(device="cpu", threads=2)
     check_same(archived, asked)
@@ -81,12 +81,12 @@ def test_what_auto_became_counts_and_not_the_word(archived: ArchivedRun, asked: 
     assert "threads 2 (not 8)" in refused(archived, asked)
 
 
-def test_a_setting_that_one_of_them_lacks(archived: ArchivedRun, asked: dict) -> None:
+def test_a_setting_that_one_of_them_lacks(archived, asked):
     asked["settings"]["invented_later"] = True
     assert "invented_later not recorded (not True)" in refused(archived, asked)
 
 
-def test_a_setting_that_came_later_had_its_default(archived: ArchivedRun, asked: dict) -> None:
+def test_a_setting_that_came_later_had_its_default(archived, asked):
     asked["settings"]["start_noise"] = 0.0
     check_same(archived, asked)
     asked["settings"]["start_noise"] = 0.5
@@ -94,13 +94,13 @@ def test_a_setting_that_came_later_had_its_default(archived: ArchivedRun, asked:
 
 
 @pytest.mark.parametrize("old", [{}, {"settings": {"iterations": "many"}}, {"inputs": {"content": 7}, "machine": {}}])
-def test_odd_archives_are_refused_and_do_not_crash(archived: ArchivedRun, asked: dict, old: dict) -> None:
+def test_odd_archives_are_refused_and_do_not_crash(archived, asked, old):
     archived.description.clear()
     archived.description.update(old)
     refused(archived, asked)
 
 
-def test_circumstances_are_reported(archived: ArchivedRun, asked: dict) -> None:
+def test_circumstances_are_reported(archived, asked):
     assert changed_circumstances(archived, asked) == []
     asked["versions"] = {"numpy": "1.24", "scipy": "1.10.1"}
     asked["machine"].update(cpu="engine", threads=9)
@@ -111,7 +111,7 @@ def test_circumstances_are_reported(archived: ArchivedRun, asked: dict) -> None:
     ]
 
 
-def test_every_resume_is_remembered(archived: ArchivedRun, asked: dict) -> None:
+def test_every_resume_is_remembered(archived, asked):
     asked["settings"]["iterations"] = 50
     once = resumed_description(archived, asked)
     archived.description.update(once)

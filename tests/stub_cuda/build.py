@@ -6,7 +6,7 @@ from pathlib import Path
 __all__ = ["build_stub"]
 
 
-def build_stub(name: str, folder: Path, soname: str = "") -> Path:
+def build_stub(name, folder, soname=""):
     """Compile ``NAME.c`` to ``NAME.so`` (or to `soname`) in a folder and return the file."""
     target = folder / (soname or f"{name}.so")
     source = Path(__file__).with_name(f"{name}.c")

@@ -1,8 +1,5 @@
 """A minute of damaged stage files, compared with a whole one: a table or one sentence, within the limits."""
 
-import random
-from pathlib import Path
-
 import h5py
 import numpy as np
 import pytest
@@ -25,7 +22,7 @@ STAGES = {
 SETTINGS = '{"representation": "mel", "style_layers": ["conv1_1"], "seed": 0}'
 
 
-def whole_files(folder: Path) -> list[bytes]:
+def whole_files(folder):
     """Stage files as several writers lay them out."""
     files = []
     for version, options in (("earliest", {}), ("latest", {}), ("earliest", {"chunks": True, "compression": "gzip"})):
@@ -38,16 +35,16 @@ def whole_files(folder: Path) -> list[bytes]:
 
 
 @pytest.mark.slow
-def test_damaged_stage_files_are_compared_or_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damaged_stage_files_are_compared_or_refused(tmp_path, capsys):
     files = whole_files(tmp_path)
     written(tmp_path / "good.h5", files[0])
     parser = Parser(prog="audiostyle")
     compare.add_parser(parser.add_subparsers())
 
-    def make(chance: random.Random) -> tuple[bytes, list[str]]:
+    def make(chance):
         return damage(chance.choice(files), chance), chance.sample(["good.h5", "bad.h5"], 2)
 
-    def use(made: tuple[bytes, list[str]]) -> None:
+    def use(made):
         written(tmp_path / "bad.h5", made[0])
         args = parser.parse_args(["compare", *(str(tmp_path / name) for name in made[1])])
         try:

@@ -1,7 +1,5 @@
 """Sounds with known properties."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
@@ -12,10 +10,10 @@ HOP = 256
 
 
 @pytest.fixture(scope="session")
-def sound() -> Callable[..., Sound]:
+def sound():
     """Builds a Sound of samples, of a mel image, or of both; what is not given is noise."""
 
-    def build(samples: np.ndarray | None = None, mel: np.ndarray | None = None) -> Sound:
+    def build(samples=None, mel=None):
         rng = np.random.RandomState(0)
         samples = rng.standard_normal(RATE) if samples is None else samples
         mel = rng.uniform(-4, 0, (16, 80)) if mel is None else mel
@@ -25,10 +23,10 @@ def sound() -> Callable[..., Sound]:
 
 
 @pytest.fixture(scope="session")
-def clicks() -> Callable[..., np.ndarray]:
+def clicks():
     """A train of short noise bursts at a tempo, with a little noise between them."""
 
-    def build(bpm: float, seconds: float = 10.0, noise: float = 1e-3) -> np.ndarray:
+    def build(bpm, seconds=10.0, noise=1e-3):
         rng = np.random.RandomState(1)
         samples = noise * rng.standard_normal(int(seconds * RATE))
         burst = rng.standard_normal(600) * np.exp(-np.arange(600) / 120)

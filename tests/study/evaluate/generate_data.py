@@ -19,7 +19,7 @@ RATE, HOP, SECONDS = 22050, 256, 3
 COLUMNS, BANDS = 250, 32
 
 
-def synthetic_sound(seed: int, period: float, tone: float, stuck: int | None = None) -> Sound:
+def synthetic_sound(seed, period, tone, stuck=None):
     """A beat every `period` columns, a tone and noise, as samples and, made apart from them, as mel image."""
     rng = np.random.RandomState(seed)
     time = np.arange(RATE * SECONDS) / RATE
@@ -37,7 +37,7 @@ def synthetic_sound(seed: int, period: float, tone: float, stuck: int | None = N
     return Sound(samples, np.clip(mel, -4, 0), RATE, HOP, -4.0)
 
 
-def synthetic_cases() -> dict[str, tuple[Sound, Sound, Sound]]:
+def synthetic_cases():
     """Name to (output, content, style)."""
     content = synthetic_sound(1, 42.5, 110.0)
     style = synthetic_sound(2, 34.0, 164.81)
@@ -50,7 +50,7 @@ def synthetic_cases() -> dict[str, tuple[Sound, Sound, Sound]]:
     }
 
 
-def main() -> None:
+def main():
     """Write the file."""
     numbers = {
         name: {metric: None if math.isnan(value) else value for metric, value in evaluate(*sounds).items()}

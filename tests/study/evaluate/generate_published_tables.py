@@ -45,7 +45,7 @@ ACROSS = (94, 1758)
 Table = OrderedDict[str, OrderedDict[str, float]]
 
 
-def from_wavs(shared: Path, inversion: bool = True) -> Table:
+def from_wavs(shared, inversion=True):
     """Return column to (metric to value) of the scale and the four WAVs."""
     clips = (str(shared / "clips" / name) for name in ("rock17.wav", "reggae07.wav"))
     files = [str(shared / "published" / name) for name in WAVS.values()]
@@ -54,7 +54,7 @@ def from_wavs(shared: Path, inversion: bool = True) -> Table:
     return OrderedDict((name, row.metrics()) for name, row in zip(names, found.rows, strict=True))
 
 
-def from_pictures(shared: Path) -> Table:
+def from_pictures(shared):
     """Return column to (metric to value) of the pictures of 3b, 3c and 3d, and of content and style as drawn."""
     settings = Settings()
     clips = {
@@ -67,7 +67,7 @@ def from_pictures(shared: Path) -> Table:
     return OrderedDict((name, _picture_metrics(mel, clips["content"], clips["style"])) for name, mel in drawn.items())
 
 
-def _panel(shared: Path, folder: str, panel: str, clips: dict[str, Sound]) -> np.ndarray:
+def _panel(shared, folder, panel, clips):
     """Values ``(96, 854)`` of a panel; a result was drawn in the content's range (D10)."""
     import matplotlib
     from PIL import Image
@@ -86,7 +86,7 @@ def _panel(shared: Path, folder: str, panel: str, clips: dict[str, Sound]) -> np
     return mel.min() + (mel.max() - mel.min()) * values[rows[::-1]][:, columns]
 
 
-def _picture_metrics(mel: np.ndarray, content: Sound, style: Sound) -> "OrderedDict[str, float]":
+def _picture_metrics(mel, content, style):
     """Return those metrics that need nothing but the mel image."""
     it = Sound(content.samples, mel, content.sample_rate, content.hop, content.floor)
     references = {"style": style, "content": content}
@@ -109,7 +109,7 @@ def _picture_metrics(mel: np.ndarray, content: Sound, style: Sound) -> "OrderedD
     return scores
 
 
-def as_markdown(table: Table) -> str:
+def as_markdown(table):
     """Return a table with a metric per line and a sound per column."""
     lines = ["| metric | " + " | ".join(table) + " |", "|---|" + "---:|" * len(table)]
     for metric in next(iter(table.values())):
@@ -119,7 +119,7 @@ def as_markdown(table: Table) -> str:
     return "\n".join(lines)
 
 
-def _rounded(value: float) -> str:
+def _rounded(value):
     if not np.isfinite(value):
         return "-"
     return (
@@ -129,7 +129,7 @@ def _rounded(value: float) -> str:
     )
 
 
-def read_table(text: str, name: str) -> Table:
+def read_table(text, name):
     """Return the numbers of the table between the marks ``<!-- name -->`` and ``<!-- end name -->``."""
     block = re.search(f"<!-- {name} -->\n(.*?)\n<!-- end {name} -->", text, re.DOTALL)
     assert block is not None, name
@@ -148,7 +148,7 @@ def read_table(text: str, name: str) -> Table:
     )
 
 
-def write_published(shared: Path, wavs: Table) -> None:
+def write_published(shared, wavs):
     """Write the numbers of the WAVs, with all their digits, to where the package judges the paper's claims by them."""
     clips = {"content": "rock17.wav", "style": "reggae07.wav"}
     document = {
@@ -165,7 +165,7 @@ def write_published(shared: Path, wavs: Table) -> None:
     PUBLISHED.write_text(json.dumps(document, indent=1) + "\n")
 
 
-def main() -> None:
+def main():
     """Put both tables between their marks."""
     shared = Path(sys.argv[1])
     text = DOCUMENT.read_text()

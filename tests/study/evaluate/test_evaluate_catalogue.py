@@ -15,7 +15,7 @@ METRICS = json.loads((PACKAGE / "schema.json").read_text())["$defs"]["sound"]["p
 DEFINITIONS = json.loads((PACKAGE / "definitions.json").read_text())
 
 
-def documented() -> dict[str, list[str]]:
+def documented():
     """Anchor to the cells of its row: name, in words, what it is, range, nearer, wanted, source."""
     found = {}
     for line in (ROOT / "docs" / "metrics.md").read_text().splitlines():
@@ -25,7 +25,7 @@ def documented() -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("name", METRICS["required"])
-def test_a_metric_is_shown_as_it_is_documented(name: str) -> None:
+def test_a_metric_is_shown_as_it_is_documented(name):
     it = metric(name)
     names, words, definition, _, nearer, *_ = documented()[it.anchor]
     assert f"`{name}`" in names
@@ -34,18 +34,18 @@ def test_a_metric_is_shown_as_it_is_documented(name: str) -> None:
     assert nearer == {"higher is nearer": "higher", "lower is nearer": "lower"}.get(it.direction, "")
 
 
-def test_no_two_metrics_have_one_name() -> None:
+def test_no_two_metrics_have_one_name():
     labels = [metric(name).label for name in METRICS["required"]]
     assert len(set(labels)) == len(labels)
     assert max(map(len, labels)) <= 40
 
 
-def test_a_name_from_outside_is_left_as_it_is() -> None:
+def test_a_name_from_outside_is_left_as_it_is():
     assert metric("fad, lower is nearer") == ("fad, lower is nearer", "", "", "")
 
 
 @pytest.mark.parametrize("name", ["loss_total", "loss_content", "loss_style_conv5_1", "loss_row_autocorrelation"])
-def test_losses_are_documented(name: str) -> None:
+def test_losses_are_documented(name):
     assert metric(name).anchor == "loss"
     assert DEFINITIONS["loss"] == documented()["loss"][2]
     assert any(re.fullmatch(pattern, name) for pattern in METRICS["patternProperties"])

@@ -1,11 +1,9 @@
-import argparse
 import csv
 import dataclasses
 import io
 import json
 import math
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
@@ -22,7 +20,7 @@ from audiostyle.pipeline import through_the_image
 from audiostyle.settings import Settings, preset
 from audiostyle.study.evaluate.catalogue import metric
 from audiostyle.study.evaluate.measured_files import evaluate_files, labels
-from audiostyle.study.evaluate.sounds import Sound, cut, measure
+from audiostyle.study.evaluate.sounds import cut, measure
 from audiostyle.study.evaluate.tables import as_csv, as_document, as_json, as_table
 
 SCHEMA = json.loads((Path(audiostyle.study.evaluate.__file__).parent / "schema.json").read_text())
@@ -31,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory, clicks: Callable[..., np.ndarray]) -> Path:
+def clips(tmp_path_factory, clicks):
     """A folder with a content and a style of 3 s and outputs of several lengths, rates and kinds."""
     folder = tmp_path_factory.mktemp("clips")
     content, style = (0.3 * clicks(bpm, seconds=3.0, noise=0.05) for bpm in (120, 150))
@@ -50,13 +48,13 @@ def clips(tmp_path_factory: pytest.TempPathFactory, clicks: Callable[..., np.nda
     return folder
 
 
-def measured(clips: Path, *outputs: str, **options: object):
+def measured(clips, *outputs, **options):
     paths = [str(clips / name) for name in ("content.wav", "style.wav", *outputs)]
     return evaluate_files(paths[0], paths[1], paths[2:], QUICK, **options)  # type: ignore[arg-type]
 
 
-def test_the_scale_comes_first_and_outputs_follow_in_order(clips: Path) -> None:
-    seen: list[str] = []
+def test_the_scale_comes_first_and_outputs_follow_in_order(clips):
+    seen = []
     found = measured(clips, "short.wav", "same.wav", progress=seen.append)
     assert [row.role for row in found.rows] == ["content", "style", "content_inverted", "output", "output"]
     assert [row.name for row in found.rows] == ["content", "style", "content inverted", "short", "same"]
@@ -71,7 +69,7 @@ def test_the_scale_comes_first_and_outputs_follow_in_order(clips: Path) -> None:
     assert short["tempo_matches_style"] == 1
 
 
-def test_what_was_cut_or_converted_is_said(clips: Path) -> None:
+def test_what_was_cut_or_converted_is_said(clips):
     found = measured(clips, "same.wav", "short.wav", "fast.flac", inversion=False)
     same, short, fast = found.rows[2:]
     exact = measured(clips, "exact.wav", inversion=False).rows[2]
@@ -85,7 +83,7 @@ def test_what_was_cut_or_converted_is_said(clips: Path) -> None:
     assert "  fast: 44100 Hz" in "\n".join(as_table(found))
 
 
-def test_other_settings_change_the_inversion_and_not_the_analysis(clips: Path) -> None:
+def test_other_settings_change_the_inversion_and_not_the_analysis(clips):
     settings = preset("corrected").with_text(
         {"duration": "2.5", "inversion_iterations": "1", "sample_rate": "16000", "bandpass_high": "7000"}
     )
@@ -97,7 +95,7 @@ def test_other_settings_change_the_inversion_and_not_the_analysis(clips: Path) -
     assert found.rows[2].metrics()["mel_change_correlation_content"] > 0.3
 
 
-def test_the_way_to_the_image_and_back_has_the_released_length() -> None:
+def test_the_way_to_the_image_and_back_has_the_released_length():
     samples = np.random.RandomState(0).standard_normal(22050)
     back = through_the_image(samples, Settings(duration=1.0, inversion_iterations=0))
     assert len(back) == (160 - 2 * 2) * 128 + 1024  # T10, of 160 frames less two columns of two frames each
@@ -114,12 +112,12 @@ def test_the_way_to_the_image_and_back_has_the_released_length() -> None:
         (".", "is a folder"),
     ],
 )
-def test_an_output_that_cannot_be_used_is_one_sentence(clips: Path, name: str, sentence: str) -> None:
+def test_an_output_that_cannot_be_used_is_one_sentence(clips, name, sentence):
     with pytest.raises(InputError, match=sentence):
         measured(clips, "same.wav", name)
 
 
-def test_too_short_a_duration_is_refused(clips: Path) -> None:
+def test_too_short_a_duration_is_refused(clips):
     paths = [str(clips / name) for name in ("content.wav", "style.wav", "same.wav")]
     with pytest.raises(InputError, match="at least 1 s; use a longer --duration"):
         evaluate_files(paths[0], paths[1], paths[2:], Settings(duration=0.5))
@@ -127,7 +125,7 @@ def test_too_short_a_duration_is_refused(clips: Path) -> None:
         measure(np.ones(100), QUICK)
 
 
-def test_json_fits_its_schema_and_holds_every_digit(clips: Path) -> None:
+def test_json_fits_its_schema_and_holds_every_digit(clips):
     found = measured(clips, "short.wav")
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     document = json.loads(as_json(found))
@@ -143,7 +141,7 @@ def test_json_fits_its_schema_and_holds_every_digit(clips: Path) -> None:
         jsonschema.validate(document, SCHEMA)
 
 
-def test_not_a_number_becomes_null_and_an_empty_cell(clips: Path) -> None:
+def test_not_a_number_becomes_null_and_an_empty_cell(clips):
     found = measured(clips, "short.wav", inversion=False)
     found.rows[0].scores["rhythm"]["tempo_matches_style"] = math.nan
     assert json.loads(as_json(found))["sounds"][0]["metrics"]["tempo_matches_style"] is None
@@ -152,7 +150,7 @@ def test_not_a_number_becomes_null_and_an_empty_cell(clips: Path) -> None:
     assert next(line for line in as_table(found) if "tempo is that of style" in line).split()[9] == "-"
 
 
-def test_csv_has_a_row_per_sound(clips: Path) -> None:
+def test_csv_has_a_row_per_sound(clips):
     found = measured(clips, "short.wav", inversion=False)
     rows = list(csv.DictReader(io.StringIO(as_csv([("", found)]))))
     assert [row["role"] for row in rows] == ["content", "style", "output"]
@@ -160,7 +158,7 @@ def test_csv_has_a_row_per_sound(clips: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["=1+2|cmd", "+1", "-1", "@SUM(A1)", "\t=1", "\n=1", "＝1"])
-def test_no_name_in_the_csv_is_a_formula(clips: Path, name: str) -> None:
+def test_no_name_in_the_csv_is_a_formula(clips, name):
     found = measured(clips, "short.wav", inversion=False)
     row = dataclasses.replace(found.rows[2], name=name, path=name, note=name, seconds=-1.0)
     rows = list(csv.reader(io.StringIO(as_csv([("", dataclasses.replace(found, rows=(*found.rows[:2], row)))]))))
@@ -168,7 +166,7 @@ def test_no_name_in_the_csv_is_a_formula(clips: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("width", [40, 100, 400])
-def test_the_table_is_aligned_at_every_width(clips: Path, width: int) -> None:
+def test_the_table_is_aligned_at_every_width(clips, width):
     found = measured(clips, "same.wav", "short.wav", "fast.flac", inversion=False)
     lines = as_table(found, width)
     names = [line for line in lines if line.startswith("  row curve, r with style")]
@@ -194,11 +192,11 @@ def test_the_table_is_aligned_at_every_width(clips: Path, width: int) -> None:
         ([], []),
     ],
 )
-def test_labels_are_as_short_as_tells_them_apart(paths: list[str], names: list[str]) -> None:
+def test_labels_are_as_short_as_tells_them_apart(paths, names):
     assert labels(paths) == names
 
 
-def test_sounds_are_cut_to_what_all_have(sound: Callable[..., Sound]) -> None:
+def test_sounds_are_cut_to_what_all_have(sound):
     cut_ones = cut({"a": sound(np.ones(900), np.ones((4, 70))), "b": sound(np.ones(800), np.ones((4, 75)))})
     assert {(len(s.samples), s.mel.shape) for s in cut_ones.values()} == {(800, (4, 70))}
     with pytest.raises(ValueError, match="mel bands"):
@@ -207,15 +205,13 @@ def test_sounds_are_cut_to_what_all_have(sound: Callable[..., Sound]) -> None:
         sound(samples=np.ones((2, 5)))
 
 
-def parse(*arguments: str) -> argparse.Namespace:
+def parse(*arguments):
     parser = Parser(prog="audiostyle")
     command.add_parser(parser.add_subparsers(required=True))
     return parser.parse_args(["evaluate", *arguments])
 
 
-def test_the_command_prints_the_table_and_writes_both_files(
-    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_prints_the_table_and_writes_both_files(clips, tmp_path, capsys):
     paths = [str(clips / name) for name in ("content.wav", "style.wav", "short.wav")]
     files = tmp_path / "n.json", tmp_path / "n.csv"
     options = ["--json", str(files[0]), "--csv", str(files[1]), "--duration", "2.5", "--set", "inversion_iterations=0"]
@@ -233,9 +229,7 @@ def test_the_command_prints_the_table_and_writes_both_files(
 
 
 @pytest.mark.parametrize("form", ["--json", "--csv"])
-def test_a_dash_is_the_standard_output(
-    form: str, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_dash_is_the_standard_output(form, clips, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     paths = [str(clips / name) for name in ("content.wav", "style.wav", "short.wav")]
     args = parse(*paths, form, "-", "--duration", "2.5", "--no-inversion")
@@ -249,7 +243,7 @@ def test_a_dash_is_the_standard_output(
 
 
 @pytest.fixture
-def run_of_a_transfer(clips: Path, tmp_path: Path) -> Path:
+def run_of_a_transfer(clips, tmp_path):
     """The folder of a run, with no more in it than is read."""
     folder = tmp_path / "run"
     folder.mkdir()
@@ -269,9 +263,7 @@ def run_of_a_transfer(clips: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_run_says_itself_what_it_was_made_of(
-    run_of_a_transfer: Path, clips: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_says_itself_what_it_was_made_of(run_of_a_transfer, clips, capsys):
     args = parse(str(run_of_a_transfer), str(clips / "short.wav"), "--json", "-", "--no-inversion")
     assert args.run(args) == 0
     document = json.loads(capsys.readouterr().out)
@@ -281,14 +273,14 @@ def test_a_run_says_itself_what_it_was_made_of(
     assert document["sounds"][0]["path"] == str(clips / "content.wav")
 
 
-def test_the_inversion_is_that_of_the_run_unless_another_is_asked_for(run_of_a_transfer: Path) -> None:
+def test_the_inversion_is_that_of_the_run_unless_another_is_asked_for(run_of_a_transfer):
     settings, _ = command.what_is_measured(parse(str(run_of_a_transfer)))
     assert settings.inversion == "griffinlim"
     settings, _ = command.what_is_measured(parse(str(run_of_a_transfer), "--preset", "released"))
     assert (settings.inversion, settings.duration) == ("released", 1.5)
 
 
-def test_a_run_that_wrote_another_form_is_measured_by_it(run_of_a_transfer: Path) -> None:
+def test_a_run_that_wrote_another_form_is_measured_by_it(run_of_a_transfer):
     record = json.loads((run_of_a_transfer / "run.json").read_text())
     record["settings"]["output_format"] = "flac"
     (run_of_a_transfer / "run.json").write_text(json.dumps(record))
@@ -297,7 +289,7 @@ def test_a_run_that_wrote_another_form_is_measured_by_it(run_of_a_transfer: Path
         assert [pair.result for pair in pairs] == [str(run_of_a_transfer / "output.flac")]
 
 
-def test_a_run_whose_clip_has_changed_is_refused(run_of_a_transfer: Path, tmp_path: Path) -> None:
+def test_a_run_whose_clip_has_changed_is_refused(run_of_a_transfer, tmp_path):
     record = json.loads((run_of_a_transfer / "run.json").read_text())
     record["inputs"]["style"]["sha256"] = "0" * 64
     (run_of_a_transfer / "run.json").write_text(json.dumps(record))
@@ -310,7 +302,7 @@ def test_a_run_whose_clip_has_changed_is_refused(run_of_a_transfer: Path, tmp_pa
         args.run(args)
 
 
-def test_too_few_sounds_are_one_sentence(clips: Path, tmp_path: Path) -> None:
+def test_too_few_sounds_are_one_sentence(clips, tmp_path):
     for paths in (["content.wav"], ["content.wav", "style.wav"]):
         args = parse(*(str(clips / name) for name in paths))
         with pytest.raises(InputError, match="at least one output are needed"):
@@ -320,7 +312,7 @@ def test_too_few_sounds_are_one_sentence(clips: Path, tmp_path: Path) -> None:
         args.run(args)
 
 
-def test_the_inversion_can_be_left_out(clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_inversion_can_be_left_out(clips, capsys):
     args = parse(
         *(str(clips / name) for name in ("content.wav", "style.wav", "short.wav")),
         "--duration",
@@ -342,9 +334,7 @@ def test_the_inversion_can_be_left_out(clips: Path, capsys: pytest.CaptureFixtur
         (["--json", "-", "--csv", "-"], "both name the standard output"),
     ],
 )
-def test_options_that_cannot_be_used_are_one_sentence(
-    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], sentence: str
-) -> None:
+def test_options_that_cannot_be_used_are_one_sentence(clips, tmp_path, monkeypatch, options, sentence):
     monkeypatch.chdir(tmp_path)
     args = parse(*(str(clips / name) for name in ("content.wav", "style.wav", "short.wav")), *options)
     with pytest.raises(InputError, match=sentence):
@@ -352,7 +342,7 @@ def test_options_that_cannot_be_used_are_one_sentence(
     assert not list(tmp_path.iterdir())
 
 
-def test_every_metric_is_defined_in_the_documentation(clips: Path) -> None:
+def test_every_metric_is_defined_in_the_documentation(clips):
     text = (ROOT / "docs" / "metrics.md").read_text()
     metrics = SCHEMA["$defs"]["sound"]["properties"]["metrics"]
     assert (

@@ -17,7 +17,7 @@ from audiostyle.settings import Settings
 from audiostyle.study.evaluate.measured_files import LOSSES, evaluate_files
 from audiostyle.study.evaluate.paper_losses import PaperLosses
 from audiostyle.study.evaluate.tables import as_document
-from audiostyle.weights.load import Weights, load_weights
+from audiostyle.weights.load import load_weights
 
 SCHEMA = json.loads((Path(audiostyle.study.evaluate.__file__).parent / "schema.json").read_text())
 # A shallow network is compiled faster.
@@ -32,19 +32,17 @@ SHORT = Settings(
 
 
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+def clips(tmp_path_factory):
     content, style = write_clips(tmp_path_factory.mktemp("clips"), 1.5)
     return str(content), str(style)
 
 
 @pytest.fixture(scope="module")
-def weights() -> Weights:
+def weights():
     return load_weights("random", 1)
 
 
-def test_the_clips_themselves_have_no_loss_and_the_total_is_the_objectives(
-    clips: tuple[str, str], weights: Weights
-) -> None:
+def test_the_clips_themselves_have_no_loss_and_the_total_is_the_objectives(clips, weights):
     losses = PaperLosses(*clips, weights, SHORT)
     content, style = losses(losses.clip("content")), losses(losses.clip("style"))
     assert content["loss_content"] == 0 < style["loss_content"]
@@ -63,9 +61,7 @@ def test_the_clips_themselves_have_no_loss_and_the_total_is_the_objectives(
         assert style[f"loss_{name}"] == pytest.approx(value, rel=1e-6, abs=1e-9)
 
 
-def test_a_file_is_measured_as_it_is_at_its_own_length(
-    clips: tuple[str, str], weights: Weights, tmp_path: Path
-) -> None:
+def test_a_file_is_measured_as_it_is_at_its_own_length(clips, weights, tmp_path):
     samples = PaperLosses(*clips, weights, SHORT).clip("style")
     soundfile.write(tmp_path / "whole.wav", samples / np.abs(samples).max(), 22050, "FLOAT")
     soundfile.write(tmp_path / "cut.wav", samples[:25000], 22050, "FLOAT")

@@ -13,22 +13,22 @@ Build = Callable[..., Sound]
 Clicks = Callable[..., np.ndarray]
 
 
-def test_clicks_are_found_where_they_are(sound: Build, clicks: Clicks) -> None:
+def test_clicks_are_found_where_they_are(sound, clicks):
     found = onsets.onset_times(sound(clicks(120.0, 4.0)))
     np.testing.assert_allclose(found, np.arange(0.1, 3.9, 0.5), atol=0.03)
 
 
-def test_beats_are_half_a_second_apart(sound: Build, clicks: Clicks) -> None:
+def test_beats_are_half_a_second_apart(sound, clicks):
     beats = onsets.beat_times(sound(clicks(120.0, 8.0)))
     assert len(beats) > 10
     np.testing.assert_allclose(np.diff(beats), 0.5, atol=0.03)
 
 
-def test_silence_has_no_beat(sound: Build) -> None:
+def test_silence_has_no_beat(sound):
     assert len(onsets.beat_times(sound(np.zeros(44100)))) == 0
 
 
-def test_f_measure_of_known_times() -> None:
+def test_f_measure_of_known_times():
     reference = np.array([1.0, 2.0, 3.0, 4.0])
     assert onsets.f_measure(reference, reference, 0.05) == 1
     # Two of three hit, and two of four are found: precision 2/3, recall 1/2.
@@ -40,7 +40,7 @@ def test_f_measure_of_known_times() -> None:
     assert np.isnan(onsets.f_measure(reference, np.empty(0), 0.05))
 
 
-def test_chance_against_a_loop_and_what_it_should_be() -> None:
+def test_chance_against_a_loop_and_what_it_should_be():
     random = np.random.RandomState(0)
     times, reference = (np.sort(random.uniform(0, 10, 20)) for _ in range(2))
     turned = [np.sort((times + turn) % 10) for turn in np.arange(10, 91) / 10]
@@ -51,7 +51,7 @@ def test_chance_against_a_loop_and_what_it_should_be() -> None:
     assert np.isnan(onsets.chance(times, reference, 0.05, 1.5))
 
 
-def test_inter_onset_divergence() -> None:
+def test_inter_onset_divergence():
     even, other = np.arange(0, 10, 0.52), np.arange(0, 10, 0.27)
     assert onsets.inter_onset_divergence(even, even) == 0
     # Not by when, only by how far apart.
@@ -62,14 +62,14 @@ def test_inter_onset_divergence() -> None:
     assert np.isnan(onsets.inter_onset_divergence(even[:1], even))
 
 
-def test_the_divergence_of_two_intervals_by_hand() -> None:
+def test_the_divergence_of_two_intervals_by_hand():
     # One interval of 0.52 s against one of 0.27 s; 40 bins share one more.
     high, low = (1 + 1 / 40) / 2, 1 / 80
     expected = high * np.log(high / low) + low * np.log(low / high)
     assert onsets.inter_onset_divergence(np.array([0, 0.52]), np.array([0, 0.27])) == pytest.approx(expected)
 
 
-def test_an_output_with_the_styles_beat(clicks: Clicks) -> None:
+def test_an_output_with_the_styles_beat(clicks):
     settings = Settings(duration=8.0)
     content, style = (measure(clicks(bpm, 8.0), settings) for bpm in (97.0, 150.0))
     scores = onsets.evaluate(style, content, style)
@@ -82,6 +82,6 @@ def test_an_output_with_the_styles_beat(clicks: Clicks) -> None:
 
 
 @pytest.mark.parametrize("wrong", [np.ones((2, 2)), np.array([2.0, 1.0]), np.array([np.nan]), np.array([-1.0])])
-def test_times_that_are_none(wrong: np.ndarray) -> None:
+def test_times_that_are_none(wrong):
     with pytest.raises(ValueError, match="Times are finite"):
         onsets.f_measure(wrong, np.array([1.0]), 0.05)

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
@@ -18,14 +17,13 @@ from audiostyle.files import sha256_of_file
 from audiostyle.study.evaluate import loudness_metric
 from audiostyle.study.evaluate.outside import read_measures
 from audiostyle.study.evaluate.pair_sets import read_pairs
-from audiostyle.study.evaluate.sounds import Sound
 
 SCHEMA = json.loads((Path(audiostyle.study.evaluate.__file__).parent / "schema.json").read_text())
 QUICK = ["--duration", "2", "--no-inversion"]
 
 
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory, clicks: Callable[..., np.ndarray]) -> Path:
+def clips(tmp_path_factory, clicks):
     folder = tmp_path_factory.mktemp("clips")
     for name, bpm in (("rock & roll.wav", 120), ("style.wav", 150), ("a.wav", 152), ("b.wav", 140), ("c.wav", 90)):
         soundfile.write(folder / name, 0.3 * clicks(bpm, seconds=2.1, noise=0.05), 22050)
@@ -33,7 +31,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory, clicks: Callable[..., np.nda
     return folder
 
 
-def test_loudness_is_that_of_the_standard(sound: Callable[..., Sound]) -> None:
+def test_loudness_is_that_of_the_standard(sound):
     sine = np.sin(2 * np.pi * 997 * np.arange(3 * 22050) / 22050)
     for gain, lufs in ((1.0, -3.01), (0.1, -23.01)):
         it = sound(gain * sine)
@@ -43,9 +41,7 @@ def test_loudness_is_that_of_the_standard(sound: Callable[..., Sound]) -> None:
 
 
 @pytest.mark.parametrize("ending", ["csv", "json"])
-def test_a_list_goes_out_and_comes_back_with_a_measure(
-    ending: str, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_list_goes_out_and_comes_back_with_a_measure(ending, clips, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(clips)
     files = ["rock & roll.wav", "style.wav", "a.wav"]
     listed = tmp_path / f"list.{ending}"
@@ -93,13 +89,13 @@ def test_a_list_goes_out_and_comes_back_with_a_measure(
          "must be a number"),
     ],
 )  # fmt: skip
-def test_a_list_that_is_none_is_a_sentence(name: str, text: str, said: str, tmp_path: Path) -> None:
+def test_a_list_that_is_none_is_a_sentence(name, text, said, tmp_path):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=said):
         read_measures(str(tmp_path / name))
 
 
-def test_a_set_has_medians_and_ranges_by_label(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_set_has_medians_and_ranges_by_label(clips, tmp_path, capsys):
     lines = ["content,style,result,label", *(f"rock & roll.wav,style.wav,{name}.wav,ours" for name in "abc")]
     both = [f"{clips},port.flac,theirs" for clips in ("style.wav,rock & roll.wav", "rock & roll.wav,style.wav")]
     (clips / "pairs.csv").write_text("\n".join([*lines, *both]))
@@ -134,13 +130,13 @@ def test_a_set_has_medians_and_ranges_by_label(clips: Path, tmp_path: Path, caps
         ("content,style,result\n\0", "cannot be used"),
     ],
 )
-def test_a_list_of_pairs_that_is_none_is_a_sentence(text: str, said: str, clips: Path) -> None:
+def test_a_list_of_pairs_that_is_none_is_a_sentence(text, said, clips):
     (clips / "wrong.csv").write_text(text)
     with pytest.raises(InputError, match=said):
         read_pairs(str(clips / "wrong.csv"))
 
 
-def test_pairs_and_clips_contradict_each_other(clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pairs_and_clips_contradict_each_other(clips, capsys):
     (clips / "one.csv").write_text("content,style,result\nstyle.wav,a.wav,b.wav\n")
     assert main(["evaluate", "x.wav", "--pairs", str(clips / "one.csv")]) == 2
     assert main(["evaluate", "--page", "x.html", "--pairs", str(clips / "one.csv")]) == 2
@@ -151,7 +147,7 @@ def test_pairs_and_clips_contradict_each_other(clips: Path, capsys: pytest.Captu
     ] * 3
 
 
-def test_the_page_plays_and_defines_everything(clips: Path, tmp_path: Path) -> None:
+def test_the_page_plays_and_defines_everything(clips, tmp_path):
     files = [str(clips / name) for name in ("rock & roll.wav", "style.wav", "a.wav", "port.flac")]
     assert main(["evaluate", *files, *QUICK, "--page", str(tmp_path / "page.html")]) == 0
     page = (tmp_path / "page.html").read_text()

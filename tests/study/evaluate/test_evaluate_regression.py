@@ -14,16 +14,16 @@ STORED = json.loads((HERE / "data" / "evaluate.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def cases() -> dict:
+def cases():
     return runpy.run_path(str(HERE / "generate_data.py"))["synthetic_cases"]()
 
 
-def test_all_cases_are_stored(cases: dict) -> None:
+def test_all_cases_are_stored(cases):
     assert list(STORED) == list(cases)
 
 
 @pytest.mark.parametrize("name", list(STORED))
-def test_numbers_are_the_stored_ones(cases: dict, name: str) -> None:
+def test_numbers_are_the_stored_ones(cases, name):
     scores = evaluate(*cases[name])
     assert list(scores) == list(STORED[name])
     for metric, value in scores.items():
@@ -34,7 +34,7 @@ def test_numbers_are_the_stored_ones(cases: dict, name: str) -> None:
             assert value == pytest.approx(expected, rel=1e-9, abs=1e-9), metric
 
 
-def test_the_cases_tell_what_they_were_made_to_tell() -> None:
+def test_the_cases_tell_what_they_were_made_to_tell():
     good, buzzing, no_beat = STORED["good"], STORED["buzzing"], STORED["no_beat"]
     assert good["row_ac_r_style"] > 0.8 > 0.3 > no_beat["row_ac_r_style"]
     assert good["row_ac_lag_columns"] == pytest.approx(34, abs=0.3)

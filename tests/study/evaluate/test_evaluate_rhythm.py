@@ -12,7 +12,7 @@ Build = Callable[..., Sound]
 COLUMN = 256 / 22050
 
 
-def test_beat_spectrum_against_the_similarity_matrix() -> None:
+def test_beat_spectrum_against_the_similarity_matrix():
     mel = np.random.RandomState(0).uniform(-4, 0, (7, 40))
     # A column with nothing left once the means are gone.
     mel[:, 11] = np.delete(mel, 11, axis=1).mean(axis=1)
@@ -27,7 +27,7 @@ def test_beat_spectrum_against_the_similarity_matrix() -> None:
     np.testing.assert_allclose(rhythm.beat_spectrum(mel), expected, atol=1e-12)
 
 
-def test_the_beat_spectrum_peaks_at_the_beat() -> None:
+def test_the_beat_spectrum_peaks_at_the_beat():
     rng = np.random.RandomState(1)
     mel = np.tile(rng.uniform(-4, 0, (20, 34)), 26)[:, :854] + 0.1 * rng.standard_normal((20, 854))
     spectrum = rhythm.beat_spectrum(mel)
@@ -40,9 +40,7 @@ def test_the_beat_spectrum_peaks_at_the_beat() -> None:
 
 @settings(max_examples=20)
 @given(st.integers(0, 2**31 - 1), st.floats(-3, 3), st.floats(0.1, 10))
-def test_beat_spectrum_does_not_see_order_of_rows_level_contrast_or_direction(
-    seed: int, level: float, k: float
-) -> None:
+def test_beat_spectrum_does_not_see_order_of_rows_level_contrast_or_direction(seed, level, k):
     rng = np.random.RandomState(seed)
     mel = rng.uniform(-4, 0, (6, 50))
     expected = rhythm.beat_spectrum(mel)
@@ -52,7 +50,7 @@ def test_beat_spectrum_does_not_see_order_of_rows_level_contrast_or_direction(
 
 
 @pytest.mark.parametrize("bpm", [60.0, 76.0, 100.0, 121.47, 152.08, 180.0])
-def test_the_tempo_of_clicks_is_found(sound: Build, clicks: Callable[..., np.ndarray], bpm: float) -> None:
+def test_the_tempo_of_clicks_is_found(sound, clicks, bpm):
     it = sound(clicks(bpm))
     scores = rhythm.evaluate(it, it, it)
     found = min((bpm, 2 * bpm, bpm / 2), key=lambda candidate: abs(scores["tempo_bpm"] - candidate))
@@ -62,7 +60,7 @@ def test_the_tempo_of_clicks_is_found(sound: Build, clicks: Callable[..., np.nda
     assert scores["pulse_clarity"] > 0.6
 
 
-def test_tempi_tell_clips_apart(sound: Build, clicks: Callable[..., np.ndarray]) -> None:
+def test_tempi_tell_clips_apart(sound, clicks):
     fast, slow = sound(clicks(152.08)), sound(clicks(121.47))
     scores = rhythm.evaluate(fast, slow, fast)
     assert (scores["tempo_matches_style"], scores["tempo_matches_content"]) == (1, 0)
@@ -72,12 +70,12 @@ def test_tempi_tell_clips_apart(sound: Build, clicks: Callable[..., np.ndarray])
     assert scores["beat_spectrum_cosine_style"] == pytest.approx(1)
 
 
-def test_noise_has_no_pulse(sound: Build) -> None:
+def test_noise_has_no_pulse(sound):
     it = sound(np.random.RandomState(5).standard_normal(220500))
     assert rhythm.evaluate(it, it, it)["pulse_clarity"] < 0.15
 
 
-def test_a_steady_tone_has_no_tempo(sound: Build) -> None:
+def test_a_steady_tone_has_no_tempo(sound):
     bpm, weight = rhythm.tempi(np.zeros(400), COLUMN)
     assert list(bpm) == [0, 0]
     assert weight == 0
@@ -90,18 +88,18 @@ def test_a_steady_tone_has_no_tempo(sound: Build) -> None:
     ("bpm", "matches"),
     [(100, 1), (107.9, 1), (108.1, 0), (92.1, 1), (91.9, 0), (50, 1), (200, 1), (215, 1), (150, 0), (0, 0)],
 )
-def test_octaves_are_forgiven_and_eight_per_cent(bpm: float, matches: float) -> None:
+def test_octaves_are_forgiven_and_eight_per_cent(bpm, matches):
     assert rhythm.tempo_matches(bpm, 100) == matches
 
 
-def test_p_score_is_the_weight_of_the_tempi_found() -> None:
+def test_p_score_is_the_weight_of_the_tempi_found():
     reference = (np.array([76.0, 152.0]), 0.3)
     assert rhythm.p_score(reference, np.array([76.0, 120.0])) == pytest.approx(0.3)
     assert rhythm.p_score(reference, np.array([100.0, 160.0])) == pytest.approx(0.7)
     assert rhythm.p_score(reference, np.array([100.0, 166.0])) == 0
 
 
-def test_two_tempi_differ(clicks: Callable[..., np.ndarray], sound: Build) -> None:
+def test_two_tempi_differ(clicks, sound):
     bpm, weight = rhythm.tempi(rhythm.onset_envelope(sound(clicks(100))), COLUMN)
     assert bpm[0] < bpm[1]
     assert bpm[1] / bpm[0] == pytest.approx(2, rel=0.02)
@@ -109,7 +107,7 @@ def test_two_tempi_differ(clicks: Callable[..., np.ndarray], sound: Build) -> No
 
 
 @pytest.mark.parametrize(("weak", "slower", "heavier"), [(0.3, 76, True), (1.0, 76, False)])
-def test_accents_make_the_slower_of_two_tempi_the_stronger(weak: float, slower: float, heavier: bool) -> None:
+def test_accents_make_the_slower_of_two_tempi_the_stronger(weak, slower, heavier):
     envelope = np.zeros(860)
     envelope[::34] = np.where(np.arange(26) % 2, weak, 1.0)
     bpm, weight = rhythm.tempi(envelope, COLUMN)
@@ -118,7 +116,7 @@ def test_accents_make_the_slower_of_two_tempi_the_stronger(weak: float, slower: 
     assert rhythm.main_tempo(bpm, weight) == bpm[0 if heavier else 1]
 
 
-def test_cosines_are_of_the_spectra_less_their_means() -> None:
+def test_cosines_are_of_the_spectra_less_their_means():
     rng = np.random.RandomState(0)
     a, b = rng.standard_normal((2, 854))
     value = rhythm.beat_spectrum_cosine(a, b, COLUMN)
@@ -128,13 +126,13 @@ def test_cosines_are_of_the_spectra_less_their_means() -> None:
 
 
 @pytest.mark.parametrize("period", [7, 250])
-def test_tempi_are_between_30_and_300(period: int) -> None:
+def test_tempi_are_between_30_and_300(period):
     # 738 and 20.7 beats a minute.
     bpm, _ = rhythm.tempi((np.arange(860) % period == 0).astype(float) + 0.1 * np.sin(np.arange(860.0)), COLUMN)
     assert all(value == 0 or 30 <= value <= 300 for value in bpm)
 
 
-def test_an_echo_is_no_pulse() -> None:
+def test_an_echo_is_no_pulse():
     # Repeats once, after 7 columns (81 ms), which is faster than any beat.
     noise = np.random.RandomState(0).standard_normal(860)
     echo = noise + np.roll(noise, 7)
@@ -142,7 +140,7 @@ def test_an_echo_is_no_pulse() -> None:
     assert rhythm.pulse_clarity(echo, COLUMN) < 0.2
 
 
-def test_repetition_is_the_autocorrelation() -> None:
+def test_repetition_is_the_autocorrelation():
     envelope = np.random.RandomState(2).uniform(0, 1, 60)
     swing = envelope - envelope.mean()
     expected = [np.sum(swing[: 60 - lag] * swing[lag:]) / np.sum(swing**2) for lag in range(60)]
@@ -150,14 +148,14 @@ def test_repetition_is_the_autocorrelation() -> None:
 
 
 @pytest.mark.parametrize("gain", [1e-6, 0.1, 1e4])
-def test_loudness_plays_no_part(sound: Build, clicks: Callable[..., np.ndarray], gain: float) -> None:
+def test_loudness_plays_no_part(sound, clicks, gain):
     samples = clicks(100, seconds=4)
     style = sound(clicks(140, seconds=4))
     expected = rhythm.evaluate(sound(samples), style, style)
     assert rhythm.evaluate(sound(gain * samples), style, style) == pytest.approx(expected, rel=1e-6)
 
 
-def test_what_is_no_envelope_is_refused() -> None:
+def test_what_is_no_envelope_is_refused():
     for envelope in (np.zeros((2, 5)), np.array([]), np.array([1.0, np.nan])):
         with pytest.raises(ValueError, match="envelope"):
             rhythm.tempi(envelope, COLUMN)

@@ -10,26 +10,26 @@ matrices = arrays(np.float64, (3, 12), elements=st.floats(-10, 10, width=32))
 
 
 @given(matrices, matrices)
-def test_pearson_is_numpys(a: np.ndarray, b: np.ndarray) -> None:
+def test_pearson_is_numpys(a, b):
     value = pearson(a, b)
     if min(np.std(a), np.std(b)) < 1e-4:
         return
     assert value == pytest.approx(np.corrcoef(a.ravel(), b.ravel())[0, 1], abs=1e-9)
 
 
-def test_what_is_not_defined_is_nan_without_a_warning(recwarn: pytest.WarningsRecorder) -> None:
+def test_what_is_not_defined_is_nan_without_a_warning(recwarn):
     rising = np.arange(5.0)
     assert np.isnan(pearson(np.full(5, 3.3), rising))
     assert np.isnan(cosine(np.zeros(5), rising))
     assert not recwarn.list
 
 
-def test_centred_takes_each_rows_mean() -> None:
+def test_centred_takes_each_rows_mean():
     np.testing.assert_allclose(centred(np.array([[1.0, 3.0], [5.0, 5.0]])), [[-1, 1], [0, 0]])
 
 
 @pytest.mark.parametrize("lag", [-3, 0, 2])
-def test_aligned_columns_are_lag_apart(lag: int) -> None:
+def test_aligned_columns_are_lag_apart(lag):
     columns = np.tile(np.arange(20), (2, 1))
     mine, theirs = aligned(columns, columns, lag, 4)
     assert mine.shape == theirs.shape == (2, 12)
@@ -42,7 +42,7 @@ def test_aligned_columns_are_lag_apart(lag: int) -> None:
     arrays(np.float64, (2, 13), elements=st.floats(-5, 5, width=16)),
     st.integers(1, 9),
 )
-def test_sliding_correlation_against_loops(a: np.ndarray, b: np.ndarray, least: int) -> None:
+def test_sliding_correlation_against_loops(a, b, least):
     lags, values = sliding_correlation(a, b, least)
     expected = {}
     for lag in range(-9, 14):
@@ -57,13 +57,13 @@ def test_sliding_correlation_against_loops(a: np.ndarray, b: np.ndarray, least: 
     np.testing.assert_allclose(values, list(expected.values()), atol=1e-6)
 
 
-def test_a_parabola_finds_the_peak_between_samples() -> None:
+def test_a_parabola_finds_the_peak_between_samples():
     assert refine_peak(-((np.arange(9) - 4.3) ** 2), 4) == pytest.approx(4.3)
     assert refine_peak(np.array([3.0, 2.0, 1.0]), 0) == 0
     assert refine_peak(np.array([1.0, 1.0, 1.0]), 1) == 1
 
 
-def test_what_is_next_to_silent_correlates_with_nothing() -> None:
+def test_what_is_next_to_silent_correlates_with_nothing():
     # Beside a million, the running sums of energy have no digits left for the faint end of `a`.
     a = np.concatenate([1e6 * np.ones(10), 0.035 * np.ones(5)])[None]
     b = np.arange(1.0, 11.0)[None]

@@ -5,7 +5,6 @@ import json
 import random
 import re
 import statistics
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,7 +25,7 @@ HEAD = "session_test_id session_uuid trial_id rating_stimulus rating_score ratin
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory):
     """A test of two trials, of results of unequal loudness and length."""
     folder = tmp_path_factory.mktemp("listening")
     content, style = write_clips(folder, 2.5)
@@ -46,11 +45,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def key(made: Path) -> dict:
+def key(made):
     return read_key(str(made))
 
 
-def test_every_trial_is_whole_and_the_key_lies_outside(made: Path, key: dict) -> None:
+def test_every_trial_is_whole_and_the_key_lies_outside(made, key):
     assert key_path(str(made)) == f"{made}.key.json"
     assert {path.name for path in made.iterdir()} == {"audio", "index.html", "webmushra.yaml"}
     assert list(key["trials"]) == ["trial1", "trial2"]
@@ -60,7 +59,7 @@ def test_every_trial_is_whole_and_the_key_lies_outside(made: Path, key: dict) ->
     assert len(list((made / "audio").iterdir())) == 2 * 6
 
 
-def test_all_are_equally_loud_and_long(made: Path) -> None:
+def test_all_are_equally_loud_and_long(made):
     sounds = [soundfile.read(path) for path in (made / "audio").iterdir()]
     assert {rate for _, rate in sounds} == {44100}
     assert {len(samples) for samples, _ in sounds} == {38000 * 2}
@@ -71,7 +70,7 @@ def test_all_are_equally_loud_and_long(made: Path) -> None:
     assert max(np.abs(samples).max() for samples, _ in sounds) < 0.9
 
 
-def test_the_anchor_has_nothing_above_3500_hz(made: Path, key: dict) -> None:
+def test_the_anchor_has_nothing_above_3500_hz(made, key):
     for trial in key["trials"].values():
         files = {entry["condition"]: made / "audio" / entry["file"] for entry in trial.values()}
         power = {}
@@ -81,7 +80,7 @@ def test_the_anchor_has_nothing_above_3500_hz(made: Path, key: dict) -> None:
         assert power[ANCHOR] < 1e-5 < power[HIDDEN]
 
 
-def test_listeners_are_told_nothing(made: Path, key: dict) -> None:
+def test_listeners_are_told_nothing(made, key):
     for name in ("index.html", "webmushra.yaml"):
         text = (made / name).read_text()
         for word in ("ours", "theirs", "anchor", "hidden reference"):
@@ -94,7 +93,7 @@ def test_listeners_are_told_nothing(made: Path, key: dict) -> None:
     assert orders[0] != orders[1]
 
 
-def test_the_configuration_leaves_the_hidden_reference_to_webmushra(made: Path, key: dict) -> None:
+def test_the_configuration_leaves_the_hidden_reference_to_webmushra(made, key):
     text = (made / "webmushra.yaml").read_text()
     used = re.findall(r"configs/test/audio/([0-9a-f]{12}\.wav)", text)
     hidden = {e["file"] for trial in key["trials"].values() for e in trial.values() if e["condition"] == HIDDEN}
@@ -102,7 +101,7 @@ def test_the_configuration_leaves_the_hidden_reference_to_webmushra(made: Path, 
     assert set(used) == files - hidden
 
 
-def answers(key: dict, listeners: int, spread: float, careless: int = 0, webmushra: bool = True) -> list[list[str]]:
+def answers(key, listeners, spread, careless=0, webmushra=True):
     """Rows of simulated listeners; the first `careless` ones do not recognise the reference."""
     draw = random.Random(1)
     rows = []
@@ -117,14 +116,14 @@ def answers(key: dict, listeners: int, spread: float, careless: int = 0, webmush
     return rows
 
 
-def write(path: Path, rows: list[list[str]]) -> str:
+def write(path, rows):
     with path.open("w", newline="") as stream:
         csv.writer(stream).writerows([HEAD.split(), *rows])
     return str(path)
 
 
 @pytest.mark.parametrize("webmushra", [True, False])
-def test_simulated_answers_come_out_as_they_were_put_in(key: dict, tmp_path: Path, webmushra: bool) -> None:
+def test_simulated_answers_come_out_as_they_were_put_in(key, tmp_path, webmushra):
     file = write(tmp_path / "mushra.csv", answers(key, 12, 6, careless=2, webmushra=webmushra))
     found = analyse_answers([file], key)
     assert (found.listeners, found.question) == (12, "style")
@@ -139,7 +138,7 @@ def test_simulated_answers_come_out_as_they_were_put_in(key: dict, tmp_path: Pat
     assert any(line.startswith("ours ") for line in as_lines(found))
 
 
-def test_one_slip_in_many_trials_is_forgiven(key: dict, tmp_path: Path) -> None:
+def test_one_slip_in_many_trials_is_forgiven(key, tmp_path):
     many = {**key, "trials": {f"trial{number}": key["trials"]["trial1"] for number in range(1, 8)}}
     rows = answers(many, 1, 1)
     slip = next(row for row in rows if row[3] == "reference")
@@ -149,7 +148,7 @@ def test_one_slip_in_many_trials_is_forgiven(key: dict, tmp_path: Path) -> None:
     assert len(analyse_answers([write(tmp_path / "a.csv", rows)], many).excluded) == 1
 
 
-def test_the_interval_holds_the_median_as_often_as_it_says() -> None:
+def test_the_interval_holds_the_median_as_often_as_it_says():
     draw = random.Random(0)
     held = 0
     for _ in range(2000):
@@ -170,7 +169,7 @@ def test_the_interval_holds_the_median_as_often_as_it_says() -> None:
         ({1: ""}, "no session_uuid"),
     ],
 )
-def test_answers_that_cannot_be_used_are_a_sentence(key: dict, tmp_path: Path, change: dict, said: str) -> None:
+def test_answers_that_cannot_be_used_are_a_sentence(key, tmp_path, change, said):
     rows = answers(key, 1, 0)
     for place, text in change.items():
         rows[0][place] = text
@@ -178,9 +177,7 @@ def test_answers_that_cannot_be_used_are_a_sentence(key: dict, tmp_path: Path, c
         analyse_answers([write(tmp_path / "a.csv", rows)], key)
 
 
-def test_the_command_analyses_and_refuses(
-    made: Path, key: dict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_analyses_and_refuses(made, key, tmp_path, capsys):
     file = write(tmp_path / "a.csv", answers(key, 8, 3))
     assert main(["listening", str(made), "--analyse", file, "--json", str(tmp_path / "out.json")]) == 0
     shown = capsys.readouterr().out
@@ -203,7 +200,7 @@ def test_the_command_analyses_and_refuses(
         assert error.count("\n") == 1
 
 
-def test_nothing_is_left_of_a_test_that_fails(made: Path, tmp_path: Path) -> None:
+def test_nothing_is_left_of_a_test_that_fails(made, tmp_path):
     clips = [str(made.parent / name) for name in ("rock.wav", "reggae.wav", "ours.wav", "ours.wav")]
     assert main(["listening", str(tmp_path / "test"), *clips, "--duration", "2"]) == 2
     assert list(tmp_path.iterdir()) == []

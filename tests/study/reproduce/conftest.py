@@ -36,7 +36,7 @@ class Bowl:
 
 
 @pytest.fixture(scope="session")
-def plan(tmp_path_factory) -> Plan:
+def plan(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reproduction")
     content, style = write_clips(folder / "clips", 2.0)
     return Plan(str(content), str(style), "random", str(folder / "out <b>&amp"), SHORT, ("audiostyle", "reproduce"))
@@ -58,11 +58,11 @@ def run_one(plan):
 
 
 @pytest.fixture(scope="session")
-def reproduced(plan, run_one) -> Path:
+def reproduced(plan, run_one):
     """The folder of a reproduction in which 3c was left out."""
     for name in ("3a", "3b", "3d"):
         run_one(name)
-    heard: list[str] = []
+    heard = []
     page = write_reproduction(plan, ["3a", "3b", "3d"], heard.append)
     assert len(heard) > 5
     return Path(page).parent

@@ -12,7 +12,6 @@ import re
 import runpy
 import statistics
 from pathlib import Path
-from typing import Any
 
 from audiostyle.study.evaluate.catalogue import metric as of_metric
 from audiostyle.study.reproduce.claims import claims_document, columns_of, published
@@ -93,18 +92,18 @@ QUESTION_COLUMNS = {
 }
 
 
-def load(name: str) -> dict[str, Any]:
+def load(name):
     """Return one of the files in docs/baseline."""
-    found: dict[str, Any] = json.loads((BASELINE / name).read_text())
+    found = json.loads((BASELINE / name).read_text())
     return found
 
 
-def claims() -> dict[str, Any]:
+def claims():
     """Return what docs/baseline/claims.json holds."""
     return claims_document({name: load(name) for name in SEEDS.values()}, {"corrected": load("corrected.json")})
 
 
-def claims_table() -> str:
+def claims_table():
     """Return the table of the claims."""
     lines = ["| the paper's sentence | number | true if | theirs | ours: median (range), in how many seeds it holds |"
              " `corrected` | verdict |", "|---|---|---|---:|---:|---:|---|"]  # fmt: skip
@@ -125,7 +124,7 @@ def claims_table() -> str:
     return "\n".join(lines)
 
 
-def metrics_table() -> str:
+def metrics_table():
     """Return the table of the metrics: theirs, the median and range of our seeds, and the other preset."""
     theirs, corrected = published()["columns"], columns_of(load("corrected.json"))
     seeds = [columns_of(load(name)) for name in SEEDS.values()]
@@ -147,7 +146,7 @@ def metrics_table() -> str:
     return "\n".join(lines)
 
 
-def runs_table() -> str:
+def runs_table():
     """Return the table of the descents."""
     lines = ["| whose | experiment | image | evaluations | loss after rounds 1, 2, 4, 10, 20 and the last |"]
     lines.append("|---|---|---|---:|---|")
@@ -160,7 +159,7 @@ def runs_table() -> str:
     return "\n".join(lines)
 
 
-def questions_table() -> str:
+def questions_table():
     """Return the table of the paper's open questions."""
     lines = ["| | " + " | ".join(QUESTION_COLUMNS) + " |", "|---|" + "---:|" * len(QUESTION_COLUMNS)]
     for label, file in QUESTIONS.items():
@@ -172,7 +171,7 @@ def questions_table() -> str:
     return "\n".join(lines)
 
 
-def figures_table() -> str:
+def figures_table():
     """Return README's table of the figures."""
     command = "run_transfer.py rock17.wav reggae07.wav"
     return "\n".join(
@@ -193,12 +192,12 @@ def figures_table() -> str:
     )
 
 
-def _expected(name: str) -> str:
+def _expected(name):
     """What an experiment comes to, over the seeds that there are."""
     runs = [found for file in SEEDS.values() if (found := load(file)["experiments"].get(name))]
     theirs = published()["columns"][name]
 
-    def both(metric: str, digits: int = 2) -> str:
+    def both(metric, digits=2):
         ours = _spread([run["metrics"][metric] for run in runs], digits)
         return f"{ours} [{_cell(theirs[metric], digits)}]"
 
@@ -214,7 +213,7 @@ def _expected(name: str) -> str:
     return f"{loss}; {rows}; {distance}"
 
 
-def remade(text: str) -> str:
+def remade(text):
     """Return docs/reproduction.md or README.md with its tables of our results remade."""
     for name, table in (
         ("claims", claims_table),
@@ -230,34 +229,34 @@ def remade(text: str) -> str:
     return text
 
 
-def _answer(measured: dict[str, Any] | None) -> str:
+def _answer(measured):
     return "" if measured is None else f"{_cell(measured['value'], 2)}, {'yes' if measured['holds'] else 'no'}"
 
 
-def _median(values: list[float | None]) -> float | None:
+def _median(values):
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
 
 
-def _range(values: list[float | None], digits: int | None = None) -> str:
+def _range(values, digits=None):
     known = [value for value in values if value is not None]
     return f"{_cell(min(known), digits)} to {_cell(max(known), digits)}" if len(known) > 1 else ""
 
 
-def _spread(values: list[float | None], digits: int = 2) -> str:
+def _spread(values, digits=2):
     """Median, and the range if there are several values."""
     span = _range(values, digits)
     return _cell(_median(values), digits) + (f" ({span})" if span else "")
 
 
-def _cell(value: float | None, digits: int | None = None) -> str:
+def _cell(value, digits=None):
     if digits is not None and value is not None and abs(value) < 100 and value != round(value):
         return f"{value:.{min(digits, 1) if abs(value) >= 10 else digits}f}"
-    rounded: str = PUBLISHED["_rounded"](float("nan") if value is None else value)
+    rounded = PUBLISHED["_rounded"](float("nan") if value is None else value)
     return rounded
 
 
-def main() -> None:
+def main():
     """Write everything."""
     (BASELINE / "claims.json").write_text(json.dumps(claims(), indent=1, ensure_ascii=False) + "\n")
     for document in (DOCUMENT, README):

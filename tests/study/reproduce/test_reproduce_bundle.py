@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from pathlib import Path
 
 import pytest
 import soundfile
@@ -17,7 +16,7 @@ NAMES = ["3a", "3b", "3d"]
 
 
 @pytest.fixture(scope="module")
-def published(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def published(reproduced, tmp_path_factory):
     (reproduced / "3b" / "stages.h5").write_bytes(b"stages")
     target = tmp_path_factory.mktemp("bundle") / "to publish"
     write_bundle(str(target), str(reproduced), NAMES)
@@ -25,7 +24,7 @@ def published(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return target
 
 
-def test_everything_is_in_it(published: Path, reproduced: Path) -> None:
+def test_everything_is_in_it(published, reproduced):
     found = {str(path.relative_to(published)) for path in published.rglob("*") if path.is_file()}
     assert found >= {
         "README.md", "requirements.txt", "SHA256SUMS", "ro-crate-metadata.json", "results.json", "claims.json",
@@ -39,7 +38,7 @@ def test_everything_is_in_it(published: Path, reproduced: Path) -> None:
     assert "numpy==" in (published / "requirements.txt").read_text()
 
 
-def test_it_checks_itself(published: Path) -> None:
+def test_it_checks_itself(published):
     done = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=published, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     files = {str(path.relative_to(published)) for path in published.rglob("*") if path.is_file()}
@@ -49,14 +48,14 @@ def test_it_checks_itself(published: Path) -> None:
     }
 
 
-def test_no_folder_of_this_machine_is_in_it(published: Path, reproduced: Path) -> None:
+def test_no_folder_of_this_machine_is_in_it(published, reproduced):
     for path in published.rglob("*"):
         if path.suffix in (".json", ".md", ".txt", ".csv", ".html"):
             assert str(reproduced.parent) not in path.read_text(), path
             assert "site-packages" not in path.read_text(), path
 
 
-def test_the_description_is_whole(published: Path) -> None:
+def test_the_description_is_whole(published):
     graph = json.loads((published / "ro-crate-metadata.json").read_text())["@graph"]
     entities = {entity["@id"]: entity for entity in graph}
     assert len(entities) == len(graph)
@@ -80,7 +79,7 @@ def test_the_description_is_whole(published: Path) -> None:
     assert set(referred(graph)) <= {*entities, *outside}
 
 
-def test_a_place_that_cannot_be_used_is_refused_first(published: Path, tmp_path: Path, capsys) -> None:
+def test_a_place_that_cannot_be_used_is_refused_first(published, tmp_path, capsys):
     for place in (published, published / "README.md", tmp_path / "none" / "bundle"):
         with pytest.raises(InputError, match="The bundle cannot be made as"):
             check_new_folder(str(place), "The bundle")
@@ -91,7 +90,7 @@ def test_a_place_that_cannot_be_used_is_refused_first(published: Path, tmp_path:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_bundle_is_whole_or_not_there(reproduced: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bundle_is_whole_or_not_there(reproduced, tmp_path, monkeypatch):
     def broken(*_):
         raise KeyboardInterrupt
 

@@ -16,11 +16,11 @@ SCHEMA = json.loads((Path(reproduce.__file__).parent / "claims.schema.json").rea
 
 
 @pytest.fixture(scope="module")
-def released() -> dict:
+def released():
     return json.loads((ROOT / "docs" / "baseline" / "released.json").read_text())
 
 
-def seeds(released: dict, *values: float, metric: str = "row_ac_r_style") -> dict[str, dict]:
+def seeds(released, *values, metric="row_ac_r_style"):
     """Reproductions whose 3d has these numbers."""
     found = {}
     for seed, value in enumerate(values):
@@ -32,7 +32,7 @@ def seeds(released: dict, *values: float, metric: str = "row_ac_r_style") -> dic
     return found
 
 
-def claim(document: dict, name: str) -> dict:
+def claim(document, name):
     (found,) = [one for one in document["claims"] if one["id"] == name]
     return found
 
@@ -48,7 +48,7 @@ def claim(document: dict, name: str) -> dict:
         ((0.1,), "inconclusive"),
     ],
 )
-def test_a_verdict_needs_three_seeds_that_agree(released: dict, values: tuple[float, ...], verdict: str) -> None:
+def test_a_verdict_needs_three_seeds_that_agree(released, values, verdict):
     document = claims_document(seeds(released, *values))
     jsonschema.validate(document, SCHEMA)
     found = claim(document, "periodicity-of-style")
@@ -62,7 +62,7 @@ def test_a_verdict_needs_three_seeds_that_agree(released: dict, values: tuple[fl
     assert (other["ours"], other["spread"], other["verdict"]) == ([], None, "inconclusive")
 
 
-def test_numbers_are_what_their_words_say(released: dict) -> None:
+def test_numbers_are_what_their_words_say(released):
     columns = columns_of(released)
     values = {one["id"]: one["ours"][0]["value"] for one in claims_document({"a": released})["claims"] if one["ours"]}
     assert values["periodicity-of-style"] == columns["3d"]["row_ac_r_style"]
@@ -74,13 +74,13 @@ def test_numbers_are_what_their_words_say(released: dict) -> None:
     assert Number("3d a", over="lowest 3a,3c b", when="content c").experiments == ("3a", "3c", "3d")
 
 
-def test_a_number_that_is_not_defined_judges_nothing(released: dict) -> None:
+def test_a_number_that_is_not_defined_judges_nothing(released):
     document = claims_document(seeds(released, 0.7, None, 0.7))  # type: ignore[arg-type]
     found = claim(document, "periodicity-of-style")
     assert [one["seed"] for one in found["ours"]] == [0, 2]
 
 
-def test_theirs_are_of_the_papers_clips_only(released: dict) -> None:
+def test_theirs_are_of_the_papers_clips_only(released):
     other = copy.deepcopy(released)
     other["inputs"]["style"]["sha256"] = "0" * 64
     assert of_the_papers_clips(released)
@@ -93,6 +93,6 @@ def test_theirs_are_of_the_papers_clips_only(released: dict) -> None:
     ]  # fmt: skip
 
 
-def test_each_claim_is_one() -> None:
+def test_each_claim_is_one():
     names = [one.id for one in CLAIMS]
     assert len(set(names)) == len(names)

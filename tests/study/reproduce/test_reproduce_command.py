@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[3]
         (["--demo", "-o", "run"], "already holds a run"),
     ],
 )
-def test_mistakes_are_sentences(arguments, said, tmp_path, monkeypatch, capsys) -> None:
+def test_mistakes_are_sentences(arguments, said, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
     (tmp_path / "run").mkdir()
@@ -44,7 +44,7 @@ def test_mistakes_are_sentences(arguments, said, tmp_path, monkeypatch, capsys) 
     assert said in error
 
 
-def test_help_leaves_out_what_the_experiments_decide(capsys) -> None:
+def test_help_leaves_out_what_the_experiments_decide(capsys):
     assert main(["reproduce", "--help"]) == 0
     said = capsys.readouterr().out
     assert not [option for option in ("--spec", "--rowac", "--colac") if f"{option} " in said]
@@ -53,7 +53,7 @@ def test_help_leaves_out_what_the_experiments_decide(capsys) -> None:
     assert "--rowac" in capsys.readouterr().out
 
 
-def test_the_papers_clips_are_found_here(tmp_path, monkeypatch, capsys) -> None:
+def test_the_papers_clips_are_found_here(tmp_path, monkeypatch, capsys):
     from audiostyle.command import reproduce
 
     monkeypatch.chdir(tmp_path)
@@ -63,13 +63,13 @@ def test_the_papers_clips_are_found_here(tmp_path, monkeypatch, capsys) -> None:
     assert reproduce._clips(parser) == ("rock.00017.wav", "reggae07.wav")
 
 
-def command(folder: Path, *more: str) -> list[str]:
+def command(folder, *more):
     short = ["--demo", "--duration", "1.2", "--iterations", "4", "--max-evaluations", "3"]
     return [sys.executable, "-m", "audiostyle", "reproduce", *short, "-o", str(folder), *more]
 
 
 @pytest.mark.slow
-def test_interrupted_gone_on_with_and_skipped(tmp_path: Path) -> None:
+def test_interrupted_gone_on_with_and_skipped(tmp_path):
     folder = tmp_path / "out"
     process = subprocess.Popen(command(folder, "--only", "3b,3d"), cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +13,10 @@ from audiostyle.demo.clips import write_clips
 from audiostyle.errors import InputError
 from audiostyle.run.request import Interruption
 from audiostyle.settings import Settings, preset
-from audiostyle.study.reproduce.experiments import EXPERIMENTS, Plan, finished_run
+from audiostyle.study.reproduce.experiments import EXPERIMENTS, finished_run
 
 
-def test_the_papers_four() -> None:
+def test_the_papers_four():
     made = {name: one.settings(Settings()) for name, one in EXPERIMENTS.items()}
     assert list(made) == ["3a", "3b", "3c", "3d"]
     assert [one.representation for one in made.values()] == ["spectrogram", "mel", "mel", "mel"]
@@ -33,7 +32,7 @@ def test_the_papers_four() -> None:
     assert [one.rounds for one in paper.values()] == [25, 40, 40, 40]
 
 
-def test_finished_ones_are_known(plan: Plan, reproduced: Path) -> None:
+def test_finished_ones_are_known(plan, reproduced):
     assert [name for name in EXPERIMENTS if finished_run(plan, name)] == ["3a", "3b", "3d"]
     record = json.loads((reproduced / "3b" / "run.json").read_text())
     assert record["command_line"] == ["audiostyle", "reproduce"]
@@ -48,7 +47,7 @@ def test_finished_ones_are_known(plan: Plan, reproduced: Path) -> None:
         ({"content": "FILE"}, {}, "another content clip"),
     ],
 )
-def test_a_run_of_something_else_is_refused(plan, reproduced, tmp_path, changes, settings, said) -> None:
+def test_a_run_of_something_else_is_refused(plan, reproduced, tmp_path, changes, settings, said):
     other, _ = write_clips(tmp_path, 1.5)
     changes = {name: str(other) for name in changes}
     asked = dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, **settings), **changes)
@@ -56,12 +55,12 @@ def test_a_run_of_something_else_is_refused(plan, reproduced, tmp_path, changes,
         finished_run(asked, "3b")
 
 
-def test_more_iterations_make_it_unfinished(plan: Plan, reproduced: Path) -> None:
+def test_more_iterations_make_it_unfinished(plan, reproduced):
     longer = dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, iterations=4))
     assert finished_run(longer, "3b") is None
 
 
-def test_a_record_that_is_not_one_is_a_sentence(plan: Plan, reproduced: Path, tmp_path: Path) -> None:
+def test_a_record_that_is_not_one_is_a_sentence(plan, reproduced, tmp_path):
     shutil.copytree(reproduced / "3b", tmp_path / "3b")
     copied = dataclasses.replace(plan, folder=str(tmp_path))
     assert finished_run(copied, "3b") is not None
@@ -72,7 +71,7 @@ def test_a_record_that_is_not_one_is_a_sentence(plan: Plan, reproduced: Path, tm
     assert finished_run(copied, "3b") is None
 
 
-def test_interrupted_and_gone_on_with(plan: Plan, reproduced: Path, run_one, tmp_path: Path) -> None:
+def test_interrupted_and_gone_on_with(plan, reproduced, run_one, tmp_path):
     class AtTheFifth(Interruption):
         """Wants to stop at the fifth question."""
 

@@ -10,7 +10,7 @@ from audiostyle.study import html_parts
 from audiostyle.study.reproduce import page
 
 
-def document(seconds: float, **rounds: int) -> dict:
+def document(seconds, **rounds):
     return {
         "analysis": {"duration": seconds},
         "experiments": {name[1:]: {"rounds": [{}] * count} for name, count in rounds.items()},
@@ -26,30 +26,30 @@ def document(seconds: float, **rounds: int) -> dict:
         (document(9.5, _3a=24), "9.5 s of each clip"),
     ],
 )
-def test_a_small_reproduction_says_so(made: dict, words: str) -> None:
+def test_a_small_reproduction_says_so(made, words):
     (warning,) = page._warning(made)
     assert words in warning
     assert "A quick run, not the paper's numbers" in warning
 
 
-def test_a_whole_reproduction_has_no_warning() -> None:
+def test_a_whole_reproduction_has_no_warning():
     assert page._warning(document(10, _3a=24, _3b=39, _3c=39, _3d=39)) == []
 
 
-def test_layers_keep_their_names() -> None:
+def test_layers_keep_their_names():
     assert page._words("style_conv1_1") == "style conv1_1"
     assert page._words("row_autocorrelation") == "row autocorrelation"
     assert page._words("column_autocorrelation_conv2_1") == "column autocorrelation conv2_1"
 
 
-def test_metrics_say_which_way_is_nearer_and_lead_to_their_definition() -> None:
+def test_metrics_say_which_way_is_nearer_and_lead_to_their_definition():
     table = html_parts.metric_table("t", ["content"], {"mfcc_frechet_style": ["1"], "onset_f_style_chance": ["0"]})
     assert '<a href="#m-mfcc_frechet">timbre (MFCC), distance to style</a> <small>lower is nearer</small></th>' in table
     assert '<a href="#m-onset_f_chance">onsets, the same by chance, style</a></th>' in table
     assert '<dt id="m-mfcc_frechet">' in html_parts.definitions(["mfcc_frechet_style"])
 
 
-def test_a_picture_opens_in_its_own_size() -> None:
+def test_a_picture_opens_in_its_own_size():
     png = io.BytesIO()
     matplotlib.image.imsave(png, np.zeros((4, 4)), format="png")
     shown = page._picture("3b/losses.png", "losses", {"3b/losses.png": png.getvalue()})

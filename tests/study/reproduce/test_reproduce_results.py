@@ -24,16 +24,16 @@ SCHEMA = json.loads((Path(reproduce.__file__).parent / "results.schema.json").re
 
 
 @pytest.fixture(scope="module")
-def document(reproduced: Path):
+def document(reproduced):
     return json.loads((reproduced / "results.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def page(reproduced: Path) -> str:
+def page(reproduced):
     return (reproduced / "report.html").read_text()
 
 
-def test_every_file_is_there(reproduced: Path) -> None:
+def test_every_file_is_there(reproduced):
     found = {path.name for path in reproduced.iterdir()}
     assert found == {
         "3a", "3b", "3d", "content.wav", "style.wav", "content_inverted_mel.wav", "content_inverted_spectrogram.wav",
@@ -45,7 +45,7 @@ def test_every_file_is_there(reproduced: Path) -> None:
     np.testing.assert_array_equal(samples, whole[: round(1.2 * 22050)])
 
 
-def test_numbers_keep_to_the_schema(document) -> None:
+def test_numbers_keep_to_the_schema(document):
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.validate(document, SCHEMA)
     for broken in ({**document, "more": 1}, {**document, "experiments": {"3e": document["experiments"]["3b"]}}):
@@ -53,14 +53,14 @@ def test_numbers_keep_to_the_schema(document) -> None:
             jsonschema.validate(broken, SCHEMA)
 
 
-def test_no_path_of_the_machine_is_published(document, reproduced: Path) -> None:
+def test_no_path_of_the_machine_is_published(document, reproduced):
     text = json.dumps(document)
     for folder in (sys.prefix, str(reproduced), "site-packages"):
         assert folder not in text
     assert {one["machine"]["blas"].startswith("libopenblas") for one in document["experiments"].values()} == {True}
 
 
-def test_numbers_are_those_of_the_runs(document, reproduced: Path) -> None:
+def test_numbers_are_those_of_the_runs(document, reproduced):
     assert list(document["experiments"]) == ["3a", "3b", "3d"]
     assert [row["name"] for row in document["scale"]] == [
         "content", "style", "content inverted, spectrogram", "content inverted, mel",
@@ -76,19 +76,19 @@ def test_numbers_are_those_of_the_runs(document, reproduced: Path) -> None:
     assert one["metrics"]["mel_correlation_style"] > one["metrics"]["mel_correlation_content"]
 
 
-def test_no_path_of_this_machine_is_published(document, page: str, reproduced: Path) -> None:
+def test_no_path_of_this_machine_is_published(document, page, reproduced):
     assert str(reproduced.parent) not in json.dumps(document)
     assert str(reproduced.parent) not in page
 
 
-def test_a_second_time_gives_the_same(again, reproduced: Path, page: str) -> None:
+def test_a_second_time_gives_the_same(again, reproduced, page):
     before = (reproduced / "results.json").read_bytes()
     again(["3a", "3b", "3d"], lambda text: None)
     assert (reproduced / "results.json").read_bytes() == before
     assert (reproduced / "report.html").read_text() == page
 
 
-def test_a_sound_of_another_form_is_measured_and_played(plan, run_one, tmp_path: Path) -> None:
+def test_a_sound_of_another_form_is_measured_and_played(plan, run_one, tmp_path):
     settings = dataclasses.replace(plan.settings, output_format="flac")
     flac = dataclasses.replace(plan, folder=str(tmp_path), settings=settings)
     run_one("3b", of=flac)
@@ -103,21 +103,21 @@ class Reader(html.parser.HTMLParser):
 
     VOID = ("meta", "img", "br", "link", "input", "hr")
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
+        self.tags = []
+        self.open = []
 
-    def handle_starttag(self, tag, attrs) -> None:
+    def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
         if tag not in self.VOID:
             self.open.append(tag)
 
-    def handle_endtag(self, tag) -> None:
+    def handle_endtag(self, tag):
         assert self.open.pop() == tag
 
 
-def test_the_page_is_whole_and_needs_nothing_else(page: str) -> None:
+def test_the_page_is_whole_and_needs_nothing_else(page):
     reader = Reader()
     reader.feed(page)
     assert reader.open == []
@@ -132,7 +132,7 @@ def test_the_page_is_whole_and_needs_nothing_else(page: str) -> None:
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
 
 
-def test_the_page_judges_the_papers_sentences(page: str, reproduced: Path) -> None:
+def test_the_page_judges_the_papers_sentences(page, reproduced):
     claims = json.loads((reproduced / "claims.json").read_text())
     judged = [one for one in claims["claims"] if one["ours"]]
     assert "no-beat" in {one["id"] for one in judged}
@@ -144,7 +144,7 @@ def test_the_page_judges_the_papers_sentences(page: str, reproduced: Path) -> No
     assert {one["verdict"] for one in judged} == {"inconclusive"}
 
 
-def test_the_page_has_every_number(page: str, document) -> None:
+def test_the_page_has_every_number(page, document):
     for name, value in document["experiments"]["3b"]["metrics"].items():
         label = re.escape(escaped(metric(name).label))
         row = re.search(rf'<a href="#m-\w+">{label}</a>(?: <small>[^<]*</small>)?</th>(.*?)</tr>', page)
@@ -158,11 +158,11 @@ def test_the_page_has_every_number(page: str, document) -> None:
     [(None, "–"), (float("nan"), "–"), (0.0, "0"), (14406.2, "14406"), (0.12345, "0.123"), (-2.527, "−2.53"),
      (152.2, "152"), (1e7, "1.0e+07"), (0.00004, "0.000"), (-3.0, "−3")],
 )  # fmt: skip
-def test_numbers_are_short(value, text: str) -> None:
+def test_numbers_are_short(value, text):
     assert shown_number(value) == text
 
 
-def test_figures_are_the_papers(reproduced: Path) -> None:
+def test_figures_are_the_papers(reproduced):
     heights = {}
     for number, panels in ((1, 2), (2, 2), (3, 3), (4, 4)):
         pixels = matplotlib.image.imread(reproduced / f"figure{number}.png")
