@@ -199,7 +199,8 @@ def _too_short(name: str, settings: Settings, offset: float, length: float) -> s
     """Say how long a file is and which duration would fit."""
     left = math.floor((length - offset) * 100) / 100
     place = f" from {offset:g} s on" if offset else ""
-    remedy = f"use --duration {left:g}" if left >= 0.2 else "choose a longer file"
+    fitting = f"use --duration {left:g}, or --duration-style {left:g} if it is the style that is shorter"
+    remedy = fitting if left >= 0.2 else "choose a longer file"
     if left < 0.2 and offset:
         remedy += " or a smaller offset"
     return f"{name} is {length:.3f} s long, but {settings.duration:g} s{place} were asked for; {remedy}."

@@ -12,6 +12,9 @@ from audiostyle.command.terminal import show, show_state
 
 __all__ = ["add_parser", "run", "what_is_measured"]
 
+# What a run is cut to, whatever else it was made with.
+_TIMES = "duration", "duration_style", "offset_content", "offset_style"
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand and its options."""
@@ -55,6 +58,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--import", dest="measures", metavar="FILE", help="show the measures of such a list too")
     parser.add_argument("--duration", metavar="X", help="seconds taken from each clip, or mm:ss (default: 10)")
+    parser.add_argument(
+        "--duration-style", metavar="X", help="seconds taken from the style clip, or mm:ss (default: as of the content)"
+    )
     parser.add_argument("--offset-content", metavar="X", help="seconds skipped in the content clip, or mm:ss")
     parser.add_argument("--offset-style", metavar="X", help="seconds skipped in the style clip, or mm:ss")
     parser.add_argument(
@@ -84,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         if not separator:
             raise InputError(f"--set was given {assignment!r}, but takes NAME=VALUE, such as --set n_mels=64.")
         chosen[name.strip()] = value
-    for name in ("duration", "offset_content", "offset_style"):
+    for name in _TIMES:
         if getattr(args, name) is not None:
             chosen[name] = getattr(args, name)
     if args.json == args.csv == "-":
@@ -192,7 +198,7 @@ def _run_folder(folder: str, more: list[str], chosen_preset: str | None) -> tupl
             )
     settings = Settings.from_record(record["settings"])
     if chosen_preset is not None:
-        kept = {name: getattr(settings, name) for name in ("duration", "offset_content", "offset_style")}
+        kept = {name: getattr(settings, name) for name in _TIMES}
         settings = dataclasses.replace(preset(chosen_preset), **kept)
     content, style = (record["inputs"][role]["path"] for role in ("content", "style"))
     output = os.path.join(folder, sound_name(Settings.from_record(record["settings"])))

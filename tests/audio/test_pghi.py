@@ -108,7 +108,7 @@ def test_without_iterations_it_is_near_and_with_them_nearer_than_random_phases(n
     log_spec = log_spectrogram(sounds()[name], SETTINGS)
 
     def quality(**changes):
-        return signal_to_noise(log_spec, invert(log_spec, dataclasses.replace(SETTINGS, **changes)), SETTINGS)  # type: ignore[arg-type]
+        return signal_to_noise(log_spec, invert(log_spec, dataclasses.replace(SETTINGS, **changes)), SETTINGS)
 
     assert quality(inversion_iterations=0) > alone
     assert quality() > quality(inversion_phase="random") + gain

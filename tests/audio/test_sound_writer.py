@@ -26,7 +26,7 @@ def clip(tmp_path):
 
 
 def written(tmp_path, clip, **changes):
-    settings = dataclasses.replace(SETTINGS, **changes)  # type: ignore[arg-type]
+    settings = dataclasses.replace(SETTINGS, **changes)
     path = tmp_path / sound_name(settings)
     level = level_of(read_channels(clip, settings)[0].mean(axis=1), settings)
     write_sound(path, SAMPLES, clip, settings, level)

@@ -18,8 +18,8 @@ def test_without_shtab_a_sentence_says_what_to_install(monkeypatch, capsys):
 def test_shtab_gets_the_whole_parser(monkeypatch, capsys):
     seen = []
     stand_in = types.ModuleType("shtab")
-    stand_in.FILE = {"bash": "files"}  # type: ignore[attr-defined]
-    stand_in.complete = lambda parser, shell: seen.append(parser) or f"script for {shell}"  # type: ignore[attr-defined]
+    stand_in.FILE = {"bash": "files"}
+    stand_in.complete = lambda parser, shell: seen.append(parser) or f"script for {shell}"
     monkeypatch.setitem(sys.modules, "shtab", stand_in)
     assert main(["--print-completion", "zsh"]) == 0
     assert capsys.readouterr().out == "script for zsh\n"

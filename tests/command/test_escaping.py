@@ -76,7 +76,7 @@ def test_evaluate(option, monkeypatch, capsys):
     measured = Measurements(Settings(), (*rows, Row(HOSTILE, "output", HOSTILE, 1.0, HOSTILE, scores)))
 
     def measure(*args, progress, **options):
-        progress(HOSTILE)  # type: ignore[operator]
+        progress(HOSTILE)
         return measured
 
     monkeypatch.setattr("audiostyle.study.evaluate.pair_sets.evaluate_files", measure)

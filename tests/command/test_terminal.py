@@ -43,7 +43,7 @@ def test_telling_nobody_is_no_error(capfd):
     with open(writing, "w") as stream:
         for _ in range(3):
             tell("somebody there?", stream=stream)
-            print("and this, for a progress bar", file=Unheeded(stream), flush=True)  # type: ignore[arg-type]
+            print("and this, for a progress bar", file=Unheeded(stream), flush=True)
     with open("/dev/full", "w") as stream:
         tell("x" * 100_000, stream=stream)
     tell("and a stream that is closed", stream=stream)

@@ -52,8 +52,8 @@ def transferred(tmp_path, monkeypatch):
     def run(name, bright=False, start_from="", resume=False, **changes):
         heard = []
         reporter = Reporter()
-        reporter.warning = heard.append  # type: ignore[method-assign]
-        reporter.plan = heard.extend  # type: ignore[method-assign]
+        reporter.warning = heard.append
+        reporter.plan = heard.extend
         folder, settings = tmp_path / name, Settings(**{**SETTINGS, **changes})
         request = Request(content, style, "random", str(folder), settings, resume=resume, start_from=start_from)
         run_transfer(request, reporter, Interruption(), build=lambda content, *_: Bowl(content, bright))

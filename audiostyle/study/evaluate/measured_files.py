@@ -106,10 +106,11 @@ def evaluate_files(
         The two clips.
     outputs : sequence of str
         Results of any port, of any sample rate; longer ones than ``settings.duration`` are cut, with
-        shorter ones content and style are.
+        shorter ones content and style are.  Where the style has a duration of its own, the metrics
+        compare as much as the shortest has; the paper's losses are of the whole.
     settings : Settings
-        What made the outputs: ``duration`` and offsets, and for the last part of the scale the way
-        to the image and back.
+        What made the outputs: durations and offsets, and for the last part of the scale the way to
+        the image and back.
     inversion : bool
         Whether to make that part, the content after image and inversion.
     weights : Weights, optional
@@ -126,18 +127,18 @@ def evaluate_files(
     """
     from audiostyle.audio.clip import bandpass, load_clip
 
-    analysis = Settings(
-        duration=settings.duration, offset_content=settings.offset_content, offset_style=settings.offset_style
-    )
-    if settings.duration < MINIMUM_SECONDS:
+    kept = "duration", "duration_style", "offset_content", "offset_style"
+    analysis = Settings(**{name: getattr(settings, name) for name in kept})
+    shortest = min(settings.duration, settings.of_style.duration)
+    if shortest < MINIMUM_SECONDS:
         raise InputError(
-            f"The duration is {settings.duration:g} s, but the metrics need at least {MINIMUM_SECONDS:g} s; use a "
-            "longer --duration."
+            f"The duration is {shortest:g} s, but the metrics need at least {MINIMUM_SECONDS:g} s; use a longer "
+            f"{'--duration' if shortest == settings.duration else '--duration-style'}."
         )
     tell = progress or (lambda name: None)
     clips = {
         "content": bandpass(load_clip(content, analysis, analysis.offset_content), analysis),
-        "style": bandpass(load_clip(style, analysis, analysis.offset_style), analysis),
+        "style": bandpass(load_clip(style, analysis.of_style, analysis.offset_style), analysis),
     }
     # Found before the slow part: a file that cannot be used.
     loaded = [load_output(path, analysis) for path in outputs]
@@ -146,7 +147,7 @@ def evaluate_files(
 
     def add(name: str, role: str, path: str | None, sound: Sound, note: str = "") -> None:
         tell(name)
-        seconds = min(sound.seconds, scale["content"].seconds)
+        seconds = min(one.seconds for one in (sound, *scale.values()))
         scores = evaluate_by_module(sound, scale["content"], scale["style"])
         rows.append(Row(name, role, path, seconds, note, scores))
 
@@ -236,6 +237,8 @@ def load_output(path: str, analysis: Settings) -> tuple[np.ndarray, str]:
         notes.append(f"{seconds:.3f} s, cut to the first {analysis.duration:g} s")
     elif there < wanted:
         notes.append(f"{seconds:.3f} s, so content and style were cut to that from {analysis.duration:g} s")
+    if (style := analysis.of_style.duration) < min(seconds, analysis.duration):
+        notes.append(f"compared over the first {style:g} s, which is all of the style")
     count = min(there, wanted)
     return load_clip(path, dataclasses.replace(analysis, duration=count / analysis.sample_rate)), "; ".join(notes)
 

@@ -1,9 +1,10 @@
 """The paper's own losses of any sound: how well does it reach what the descent minimises?
 
-A sound is carried to the network's image by the settings of a run, as a clip is, but not band-passed again; content and
-style are cut to its length.  What the loss of the content or of the style itself is, and of the content after inversion
-alone, says how to read it.  The image is scaled to its own range, and it is not moved in time, so the way back from the
-image (T10, T11) costs something too: the inverted content says how much.
+A sound is carried to the network's image by the settings of a run, as a clip is, but not band-passed again;
+content and style are cut to its length, but for a style that has a duration of its own, whose targets are of
+all of it.  What the loss of the content or of the style itself is, and of the content after inversion alone,
+says how to read it.  The image is scaled to its own range, and it is not moved in time, so the way back from
+the image (T10, T11) costs something too: the inverted content says how much.
 """
 
 import dataclasses
@@ -15,6 +16,7 @@ import numpy as np
 from audiostyle.api import make_objective
 from audiostyle.audio.clip import bandpass, load_clip
 from audiostyle.pipeline import analyse_samples
+from audiostyle.run.estimate import columns_that_fit, free_memory
 from audiostyle.settings import Settings
 from audiostyle.weights.load import Weights
 
@@ -38,9 +40,8 @@ class PaperLosses:
         self._weights = weights
         # All four losses of the paper are measured, also those that the run did not ask for.
         self._measured = dataclasses.replace(settings, rowac=True, colac=True)
-        offsets = settings.offset_content, settings.offset_style
-        self._clips = [load_clip(path, settings, at) for path, at in zip((content, style), offsets, strict=True)]
-        self._filtered = [bandpass(samples, settings) for samples in self._clips]
+        clips = (content, settings, settings.offset_content), (style, settings.of_style, settings.offset_style)
+        self._filtered = [bandpass(load_clip(*clip), settings) for clip in clips]
         # One compiled objective for each length of sound.
         self._objectives: dict[int, Any] = {}
 
@@ -74,8 +75,13 @@ class PaperLosses:
 
     def _objective(self, n_samples: int) -> Any:
         if n_samples not in self._objectives:
-            tensors = [self._tensor(samples[:n_samples]) for samples in self._filtered]
-            self._objectives[n_samples] = make_objective(tensors[0], tensors[1], self._weights, self._measured)
+            content, style = self._filtered
+            whole = bool(self.settings.duration_style)
+            tensors = self._tensor(content[:n_samples]), self._tensor(style if whole else style[:n_samples])
+            height, width = tensors[0].shape[2:]
+            columns = columns_that_fit((height, width), self._measured, free_memory())
+            settings = dataclasses.replace(self._measured, tile_columns=columns)
+            self._objectives[n_samples] = make_objective(*tensors, self._weights, settings)
         return self._objectives[n_samples]
 
     def _tensor(self, samples: np.ndarray) -> np.ndarray:

@@ -118,7 +118,7 @@ def test_a_straight_line_does_not_repeat():
 @settings(max_examples=20)
 @given(st.randoms(use_true_random=False))
 def test_order_of_rows_direction_of_time_and_sign_play_no_part_for_rows(sound, random):
-    rng = np.random.RandomState(random.randrange(2**31))  # type: ignore[attr-defined]
+    rng = np.random.RandomState(random.randrange(2**31))
     mel = rng.uniform(-4, 0, (10, 60))
     style = sound(mel=rng.uniform(-4, 0, (10, 60)))
     expected = ac.evaluate(sound(mel=mel), style, style)

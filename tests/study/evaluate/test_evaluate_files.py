@@ -50,7 +50,7 @@ def clips(tmp_path_factory, clicks):
 
 def measured(clips, *outputs, **options):
     paths = [str(clips / name) for name in ("content.wav", "style.wav", *outputs)]
-    return evaluate_files(paths[0], paths[1], paths[2:], QUICK, **options)  # type: ignore[arg-type]
+    return evaluate_files(paths[0], paths[1], paths[2:], QUICK, **options)
 
 
 def test_the_scale_comes_first_and_outputs_follow_in_order(clips):
@@ -81,6 +81,22 @@ def test_what_was_cut_or_converted_is_said(clips):
     assert short.seconds == pytest.approx(40000 / 22050)
     assert fast.metrics()["copy_waveform_style"] > 0.9
     assert "  fast: 44100 Hz" in "\n".join(as_table(found))
+
+
+def test_a_style_shorter_than_the_song_is_compared_as_far_as_it_goes(clips, tmp_path):
+    style, rate = soundfile.read(clips / "style.wav")
+    paths = [str(clips / "content.wav"), str(tmp_path / "style.wav"), str(clips / "exact.wav")]
+    soundfile.write(paths[1], style[: round(1.5 * rate)], rate)
+    settings = dataclasses.replace(QUICK, duration_style=1.5)
+    with pytest.raises(InputError, match=r"or --duration-style 1\.5 if it is the style that is shorter"):
+        evaluate_files(*paths[:2], paths[2:], QUICK, inversion=False)
+    found = evaluate_files(*paths[:2], paths[2:], settings, inversion=False)
+    assert [row.seconds for row in found.rows] == [1.5] * 3
+    assert found.rows[2].note == "compared over the first 1.5 s, which is all of the style"
+    cut_by_hand = evaluate_files(*paths[:2], paths[2:], dataclasses.replace(QUICK, duration=1.5), inversion=False)
+    mine, theirs = (one.rows[2].metrics() for one in (found, cut_by_hand))
+    # All but the few columns at the end, which the mel image of a longer clip has whole.
+    assert mine["mfcc_frechet_style"] == pytest.approx(theirs["mfcc_frechet_style"], rel=0.2)
 
 
 def test_other_settings_change_the_inversion_and_not_the_analysis(clips):
@@ -121,6 +137,8 @@ def test_too_short_a_duration_is_refused(clips):
     paths = [str(clips / name) for name in ("content.wav", "style.wav", "same.wav")]
     with pytest.raises(InputError, match="at least 1 s; use a longer --duration"):
         evaluate_files(paths[0], paths[1], paths[2:], Settings(duration=0.5))
+    with pytest.raises(InputError, match=r"is 0\.5 s, .* use a longer --duration-style"):
+        evaluate_files(paths[0], paths[1], paths[2:], Settings(duration=2.5, duration_style=0.5))
     with pytest.raises(InputError, match="at least 1 s"):
         measure(np.ones(100), QUICK)
 

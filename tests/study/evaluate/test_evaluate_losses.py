@@ -77,3 +77,16 @@ def test_a_file_is_measured_as_it_is_at_its_own_length(clips, weights, tmp_path)
     assert document["losses"]["weights"]["form"] == "random"
     assert document["losses"]["settings"]["rowac"] is True
     assert list(dataclasses.asdict(SHORT)) == list(document["losses"]["settings"])
+
+
+def test_a_style_of_its_own_duration_counts_whole(clips, weights):
+    settings = dataclasses.replace(SHORT, duration_style=0.8)
+    losses = PaperLosses(*clips, weights, settings)
+    content, style = losses.clip("content"), losses.clip("style")
+    assert (len(content), len(style)) == (26460, 17640)
+    tensors = analyse(clips[0], settings).tensor, analyse(clips[1], settings.of_style).tensor
+    _, total, _ = make_objective(*tensors, weights, settings)(tensors[0])
+    found = losses(content)
+    assert found["loss_total"] == pytest.approx(total, rel=1e-6)
+    # Of a shorter sound, too: the content is cut to it, and the style is not.
+    assert losses(style)["loss_style"] < 1e-6 * found["loss_style"]

@@ -152,7 +152,7 @@ def test_the_interval_holds_the_median_as_often_as_it_says():
     draw = random.Random(0)
     held = 0
     for _ in range(2000):
-        low, high = median_interval([draw.gauss(0, 1) for _ in range(15)])  # type: ignore[misc]
+        low, high = median_interval([draw.gauss(0, 1) for _ in range(15)])
         held += low <= 0 <= high
     assert 0.95 <= held / 2000 < 0.98  # 96.5 % for 15, since ranks are whole
     assert median_interval([1.0] * 5) is None

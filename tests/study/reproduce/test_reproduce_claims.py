@@ -75,7 +75,7 @@ def test_numbers_are_what_their_words_say(released):
 
 
 def test_a_number_that_is_not_defined_judges_nothing(released):
-    document = claims_document(seeds(released, 0.7, None, 0.7))  # type: ignore[arg-type]
+    document = claims_document(seeds(released, 0.7, None, 0.7))
     found = claim(document, "periodicity-of-style")
     assert [one["seed"] for one in found["ours"]] == [0, 2]
 
