@@ -52,6 +52,11 @@ def read_connection(folder: Path) -> dict[str, str]:
     InputError
         If there is nothing of the kind.
     """
+    if not os.path.lexists(folder / _NAME):
+        raise InputError(
+            f"No batch in {shown(folder)} takes workers: there is no {_NAME}, which audiostyle batch ... --listen "
+            "ADDRESS:PORT leaves in the batch's folder while it runs."
+        )
     with contextlib.suppress(ValueError, RecursionError):
         content = json.loads(read_bytes(folder / _NAME, _LARGEST))
         if isinstance(content, dict) and all(isinstance(content.get(name), str) for name in ("address", "cert", "key")):

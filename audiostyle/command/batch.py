@@ -84,6 +84,7 @@ def _run(args: argparse.Namespace) -> int:
     from audiostyle.command.batch_progress import tell_plan, tell_status
 
     shard = _shard(args.shard)
+    _check_place(args)
     max_failures = _whole("--max-failures", args.max_failures, 0)
     folder, plan, notes = _plan(args)
     entries = survey(folder, plan, shard)
@@ -151,6 +152,20 @@ def _conduct(
     return 1 if any(entry.failure for entry in entries) else 0
 
 
+def _check_place(args: argparse.Namespace) -> None:
+    """Refuse options that say where it runs and cannot be read, before anything is done."""
+    from audiostyle.batch.cluster_file import read_cluster
+
+    if args.listen and not re.fullmatch(r".+:\d{1,5}", args.listen):
+        raise InputError(f"--listen was given {args.listen!r}, but takes an address and a port, such as 0.0.0.0:8786.")
+    if args.workers is not None:
+        _whole("--workers", args.workers, 0 if args.listen else 1)
+    if (args.tls_cert is None) != (args.tls_key is None):
+        raise InputError("--tls-cert and --tls-key go together.")
+    if args.cluster:
+        read_cluster(args.cluster)
+
+
 def _engine(
     args: argparse.Namespace, folder: Path, plan: Any, entries: list[Any], interruption: Any
 ) -> contextlib.AbstractContextManager[Any]:
@@ -179,12 +194,8 @@ def _engine(
             connection = read_connection(Path(args.scheduler))
             return engine.join(connection["address"], connection, gpu)
         files = {name: os.path.abspath(path) for name in ("cert", "key") if (path := getattr(args, f"tls_{name}"))}
-        if len(files) == 1:
-            raise InputError("--tls-cert and --tls-key go together.")
         return engine.join(args.scheduler, files, gpu)
     gpus = chosen_gpus(args.gpus or "all") if gpu else []
-    if args.listen and not re.fullmatch(r".+:\d{1,5}", args.listen):
-        raise InputError(f"--listen was given {args.listen!r}, but takes an address and a port, such as 0.0.0.0:8786.")
     left = sum(entry.left(args.retry) for entry in entries)
     most = None if args.workers is None else _whole("--workers", args.workers, 0 if args.listen else 1)
     workers = _fitting(plan, entries, args.retry, shared.threads, left) if most is None else min(most, left)
@@ -226,6 +237,10 @@ def _plan(args: argparse.Namespace) -> tuple[Path, Any, list[str]]:
     plan, notes = _made_plan(args)
     if (folder / PLAN_NAME).is_file():
         notes += _compare(folder, read_plan(folder), plan)
+    elif folder.is_dir() and (strange := sorted({*os.listdir(folder)} - {"runs", "plan.csv"})):
+        raise InputError(
+            f"The folder {args.output!r} holds no batch but other things ({strange[0]!r}); name a new folder with -o."
+        )
     return folder, plan, notes
 
 
@@ -322,11 +337,10 @@ def _make_folder(folder: Path) -> None:
 def _shard(text: str | None) -> tuple[int, int]:
     if text is None:
         return 1, 1
-    first, slash, step = text.partition("/")
-    if slash and all(part.isascii() and part.isdecimal() and len(part) < 10 for part in (first, step)):
-        numbers = int(first), int(step)
-        if 1 <= numbers[0] <= numbers[1]:
-            return numbers
+    if found := re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII):
+        first, step = int(found[1]), int(found[2])
+        if 1 <= first <= step:
+            return first, step
     raise InputError(f"--shard was given {text!r}, but takes K/N, such as 3/16 for transfers 3, 19, 35 and so on.")
 
 

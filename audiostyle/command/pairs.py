@@ -51,8 +51,8 @@ def _run(args: argparse.Namespace) -> int:
 
     per_pair = None if args.all else _whole("--per-pair", args.per_pair, 1)
     seed = _whole("--sample-seed", args.sample_seed, 0)
-    check_output(args.output, "The pairs")
     clips = clips_by_label(args.folder)
+    check_output(args.output, "The pairs", (clip for group in clips.values() for clip in group))
     contents = _chosen("--content-genres", args.content_genres, clips)
     styles = _chosen("--style-genres", args.style_genres, clips)
     faults = _faults([*contents.values(), *styles.values()])

@@ -63,6 +63,14 @@ def test_faults_are_said_or_skipped(gtzan, tmp_path, capsys):
     assert not [one for pair in pairs(table) for one in pair if "reggae.00007" in one or "jazz.00054" in one]
 
 
+def test_no_clip_is_replaced(gtzan, capsys):
+    clip = gtzan / "genres_original" / "rock" / "rock.00005.wav"
+    before = clip.read_bytes()
+    assert main(["pairs", str(gtzan), "-o", str(clip)]) == 2
+    assert "it is one of the files that are read" in capsys.readouterr().err
+    assert clip.read_bytes() == before
+
+
 def test_draws_can_be_drawn_again(gtzan, tmp_path):
     clips = clips_by_label(gtzan)
     ten = list(draw_pairs(clips, clips, 10))

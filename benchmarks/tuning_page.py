@@ -1,0 +1,116 @@
+"""Writes docs/tuning.md and its pictures from a batch of transfers that differ in one weight at a time.
+
+::
+
+    audiostyle batch pairs.csv -o tuning --grid benchmarks/tuning.toml
+    .venv/bin/python -m benchmarks.tuning_page tuning
+
+Numbers are medians over the pairs; pictures are of the first.
+"""
+
+import csv
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from audiostyle.run.archive import ARCHIVE_NAME, Archive
+from audiostyle.settings import PRESETS, Settings
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+# Setting, what it weighs, what turning it does.
+WEIGHTS = {
+    "content_weight": "how much the picture is held to the content's, in what the network sees at conv4_2",
+    "style_weight": "how much the textures of five layers are to be the style's",
+    "tv_weight": "how much neighbouring pixels are to be alike",
+    "row_weight": "how much the picture is to repeat in time as the style's does",
+    "column_weight": "how much it is to repeat along the frequencies as the style's does",
+    "start_noise": "no weight, but where the descent begins: 0 the content's picture, 1 noise",
+}
+# Column of results.csv, heading, digits.
+MEASURES = (
+    ("mfcc_frechet_style", "timbre, distance to the style", 0),
+    ("mel_change_correlation_content", "changes, as the content's", 2),
+    ("chroma_change_cosine_content", "harmony, as the content's", 2),
+    ("row_ac_r_style", "beat, as the style's", 2),
+    ("pulse_clarity", "pulse clarity", 2),
+    ("stuck_row_count", "stuck rows", 1),
+)
+HEAD = """\
+# Tuning
+
+What each weight does, one at a time, beside `--preset listening`: its own value is in bold, and the other settings are
+as the preset has them. 5 s of each clip, {evaluations} evaluations, numbers are medians over {pairs} pairs of real
+music, and the pictures (mel, low frequencies below, one for each value from left to right) are of {first}.
+
+`audiostyle batch` made the transfers and `benchmarks/tuning_page.py` made this page of them:
+
+```sh
+scripts/fetch-music music
+audiostyle batch pairs.csv -o tuning --grid benchmarks/tuning.toml
+.venv/bin/python -m benchmarks.tuning_page tuning
+```
+
+[metrics.md](metrics.md) defines the numbers. Timbre is a distance: less is nearer. The others are likenesses, 1 at most
+and about 0 for clips that have nothing to do with each other; a stuck row is a frequency that sounds all the time.
+"""
+# Grey levels in pixels, which keep a strip of five below 40 kB.
+_LEVELS, _GAP = 16, 6
+
+Row = Mapping[str, str]
+
+
+def main() -> None:
+    """Write the page."""
+    batch = Path(sys.argv[1])
+    with open(batch / "results.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    usual = {name: PRESETS["listening"].get(name, getattr(Settings(), name)) for name in WEIGHTS}
+    pairs = list(dict.fromkeys(row["name"] for row in rows))
+    lines = [HEAD.format(pairs=len(pairs), first=pairs[0], evaluations=rows[0]["evaluations"])]
+    for weight, meaning in WEIGHTS.items():
+        others = {name: value for name, value in usual.items() if name != weight}
+        chosen = [row for row in rows if all(float(row[name]) == value for name, value in others.items())]
+        values = sorted({float(row[weight]) for row in chosen})
+        picture = f"tuning_{weight}.png"
+        strip([batch / pick(chosen, weight, value)[0]["folder"] for value in values], DOCS / "figures" / picture)
+        lines += [
+            "",
+            f"## `{weight}`",
+            "",
+            f"{meaning[0].upper()}{meaning[1:]}.",
+            "",
+            f"![{weight}](figures/{picture})",
+        ]
+        lines += ["", f"| {weight} |", "|---:|"]
+        lines[-2] += "".join(f" {heading} |" for _, heading, _ in MEASURES)
+        lines[-1] += "---:|" * len(MEASURES)
+        for value in values:
+            cells = [middle(pick(chosen, weight, value), column, digits) for column, _, digits in MEASURES]
+            mark = "**" * (value == usual[weight])
+            lines.append(f"| {mark}{value:g}{mark} | " + " | ".join(cells) + " |")
+    (DOCS / "tuning.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def pick(rows: Sequence[Row], weight: str, value: float) -> list[Row]:
+    """Return the rows of one value, in the order of the pairs."""
+    return [row for row in rows if float(row[weight]) == value]
+
+
+def middle(rows: Sequence[Row], column: str, digits: int) -> str:
+    """Return the median of a column, without what is not defined."""
+    return f"{statistics.median(float(row[column]) for row in rows if row[column] not in ('', 'nan')):.{digits}f}"
+
+
+def strip(folders: Sequence[Path], target: Path) -> None:
+    """Write the last images of runs side by side, high frequencies above, as grey levels from their own range."""
+    parts = []
+    for folder in folders:
+        image = Archive.read(folder / ARCHIVE_NAME).rounds[-1].image[0].mean(axis=0)
+        low, high = np.percentile(image, [1, 99])
+        grey = np.round(np.clip((image - low) / (high - low), 0, 1) * (_LEVELS - 1)) * (255 // (_LEVELS - 1))
+        parts += [grey[::-1].astype(np.uint8), np.full((len(grey), _GAP), 255, np.uint8)]
+    Image.fromarray(np.hstack(parts[:-1])).quantize(_LEVELS + 1).save(target, optimize=True)
