@@ -1,5 +1,6 @@
 """The result as people keep it: channels and sample rate of the content, and the form of the file."""
 
+import dataclasses
 import os
 
 import numpy as np
@@ -13,7 +14,7 @@ from audiostyle.errors import InputError, RunError
 from audiostyle.isolation import isolated
 from audiostyle.settings import Settings
 
-__all__ = ["check_clip", "read_channels", "sound_name", "write_sound"]
+__all__ = ["check_clip", "in_form_of", "read_channels", "sound_name", "write_sound"]
 
 # Ending, and libsndfile's words for format and numbers.
 _FORMS = {
@@ -28,6 +29,22 @@ _FORMS = {
 def sound_name(settings: Settings) -> str:
     """Return the name of the result's file."""
     return "output" + _FORMS[settings.output_format][0]
+
+
+def in_form_of(path: str, settings: Settings) -> Settings:
+    """Return the settings with an ``output_format`` that the file's ending stands for; they decide which of several.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    ending = os.path.splitext(path)[1].lower()
+    forms = [form for form, (its, _, _) in _FORMS.items() if its == ending]
+    if not forms:
+        endings = ", ".join(dict.fromkeys(its for its, _, _ in _FORMS.values()))
+        raise InputError(f"The sound cannot be written to {path!r}: its name must end in one of {endings}.")
+    return settings if settings.output_format in forms else dataclasses.replace(settings, output_format=forms[0])
 
 
 def check_clip(clip: str, settings: Settings) -> None:

@@ -171,7 +171,7 @@ def what_is_measured(args: argparse.Namespace) -> tuple[Any, list[Any]]:
     elif args.style is None or not args.outputs:
         raise InputError(
             "A content clip, a style clip and at least one output are needed, or the folder of a transfer; "
-            "audiostyle evaluate --help shows what it takes."
+            f"audiostyle {args.command} --help shows what it takes."
         )
     else:
         base, content, style, outputs = preset(args.preset or "released"), args.content, args.style, args.outputs

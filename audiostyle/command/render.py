@@ -24,7 +24,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("folder", metavar="RUN", help="folder of the run")
     parser.add_argument("--round", metavar="N", help="the round; 0 is the start image (default: the last)")
-    parser.add_argument("-o", "--output", metavar="FILE", help="the sound file (default: RUN/round_N.wav)")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="the sound file, .wav, .flac or .ogg (default: RUN/round_N.wav)"
+    )
     parser.add_argument("--preset", choices=tuple(PRESETS), help="take the way back to sound from a preset")
     parser.add_argument("--inversion", metavar="NAME", help="how the spectrogram becomes sound: released or griffinlim")
     parser.add_argument(
@@ -38,6 +40,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the sound and say where it is."""
+    from audiostyle.audio.sound_writer import in_form_of
     from audiostyle.run.rendering import WAY_BACK, render
 
     chosen = parse_assignments(args.assignments, "inversion_iterations=200")
@@ -48,7 +51,15 @@ def run(args: argparse.Namespace) -> int:
         if args.preset is not None:
             of_preset = preset(args.preset)
             settings = dataclasses.replace(settings, **{name: getattr(of_preset, name) for name in WAY_BACK})
-        return settings.with_text(chosen)
+        settings = settings.with_text(chosen)
+        if args.output is None:
+            return settings
+        named = in_form_of(args.output, settings)
+        if "output_format" in chosen and named != settings:
+            raise InputError(
+                f"-o names {args.output!r}, but the output_format asked for is {settings.output_format}; leave one out."
+            )
+        return named
 
     target, buzz = render(
         args.folder,

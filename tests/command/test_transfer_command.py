@@ -247,6 +247,19 @@ class TestRender:
         assert (tmp_path / "again.wav").read_bytes() == (folder / "output.wav").read_bytes()
         assert str(tmp_path / "again.wav") in capfd.readouterr().out
 
+    def test_the_file_s_name_says_the_form(self, finished, tmp_path, capfd):
+        render = ["render", str(finished[0]), "--preset", "corrected", "--set", "inversion_iterations=1", "-o"]
+        assert main([*render, str(tmp_path / "a.OGG")]) == 0
+        assert soundfile.info(str(tmp_path / "a.OGG")).format == "OGG"
+        assert main([*render, str(tmp_path / "b.wav"), "--set", "output_format=wav24"]) == 0
+        assert soundfile.info(str(tmp_path / "b.wav")).subtype == "PCM_24"
+        assert main([*render, str(tmp_path / "c.mp3")]) == 2
+        assert main([*render, str(tmp_path / "c.flac"), "--set", "output_format=wav24"]) == 2
+        said = capfd.readouterr().err
+        assert "its name must end in one of .wav, .flac, .ogg" in said
+        assert "but the output_format asked for is wav24" in said
+        assert len(os.listdir(tmp_path)) == 2
+
     def test_another_round_another_inversion_another_form(self, finished, tmp_path):
         copy = tmp_path / "copy"
         shutil.copytree(finished[0], copy)

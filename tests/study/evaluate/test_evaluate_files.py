@@ -225,7 +225,7 @@ def test_sounds_are_cut_to_what_all_have(sound):
 
 def parse(*arguments):
     parser = Parser(prog="audiostyle")
-    command.add_parser(parser.add_subparsers(required=True))
+    command.add_parser(parser.add_subparsers(dest="command", required=True))
     return parser.parse_args(["evaluate", *arguments])
 
 
