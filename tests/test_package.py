@@ -58,7 +58,8 @@ def test_a_wheel_holds_all_that_is_needed(tmp_path):
     (wheel,) = tmp_path.glob("audiostyle-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-        (entries,) = (archive.read(name).decode() for name in names if name.endswith("entry_points.txt"))
+        (ours,) = (name for name in names if re.fullmatch(r"audiostyle-[^/]*/entry_points\.txt", name))
+        entries = archive.read(ours).decode()
     files = (path.relative_to(ROOT) for path in (ROOT / "audiostyle").rglob("*") if path.is_file())
     assert {str(path) for path in files if "__pycache__" not in path.parts} <= names
     assert "audiostyle/network/bundled/theano/__init__.py" in names

@@ -7,6 +7,7 @@ pitch class lies: it sounds in every octave, most in the middle ones (librosa's 
 
 import numpy as np
 
+from audiostyle.audio.log10 import log10
 from audiostyle.audio.mel import check_columns, lengthened, n_columns, shortened
 from audiostyle.errors import InputError
 from audiostyle.settings import Settings
@@ -54,8 +55,7 @@ def to_chroma(log_spec: np.ndarray, settings: Settings) -> np.ndarray:
     chroma = _filters(settings) @ magnitudes.T
     if not chroma.max() > 0:
         raise InputError("No frequency of the clip is above the floor, so it has no chroma picture.")
-    with np.errstate(divide="ignore"):
-        levels = np.maximum(np.log10(chroma / chroma.max()), settings.log_floor)
+    levels = np.maximum(log10(chroma / chroma.max()), settings.log_floor)
     return np.repeat(shortened(levels, settings), band_height(settings), axis=0)
 
 
@@ -76,7 +76,7 @@ def from_chroma(values: np.ndarray, settings: Settings) -> np.ndarray:
     """
     classes = np.asarray(values, dtype=np.float64).reshape(CLASSES, -1, values.shape[1]).mean(axis=1)
     levels = _filters(settings).T @ 10.0**classes
-    levels = np.log10(np.maximum(levels / _filters(settings).max(), 10.0**settings.log_floor))
+    levels = log10(np.maximum(levels / _filters(settings).max(), 10.0**settings.log_floor))
     return (lengthened(levels - settings.log_floor, settings) + settings.log_floor).T
 
 

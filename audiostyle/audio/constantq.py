@@ -6,6 +6,7 @@ Its columns are those of the mel picture, so that all else in the pipeline stays
 
 import numpy as np
 
+from audiostyle.audio.log10 import log10
 from audiostyle.audio.mel import check_columns, lengthened, n_columns, shortened
 from audiostyle.audio.spectrogram import n_frames
 from audiostyle.errors import InputError
@@ -90,8 +91,7 @@ def to_cqt(samples: np.ndarray, settings: Settings) -> np.ndarray:
     loudest = magnitudes.max()
     if not 0 < loudest < np.inf:
         raise InputError("The samples are silent or not finite numbers, so they have no constant-Q picture.")
-    with np.errstate(divide="ignore"):
-        return shortened(np.maximum(np.log10(magnitudes / loudest), settings.log_floor), settings)
+    return shortened(np.maximum(log10(magnitudes / loudest), settings.log_floor), settings)
 
 
 def from_cqt(values: np.ndarray, settings: Settings) -> np.ndarray:

@@ -6,6 +6,7 @@ time, as the network sees it.
 
 import numpy as np
 
+from audiostyle.audio.log10 import log10
 from audiostyle.errors import InputError
 from audiostyle.settings import Settings
 
@@ -80,7 +81,7 @@ def to_mel(log_spec: np.ndarray, settings: Settings) -> np.ndarray:
     mel_filter, _ = mel_filters(settings)
     check_columns(n_columns(len(log_spec), settings))
     if settings.mel_order == "mel_then_log":
-        mel = np.log10(mel_filter.T.dot(10.0 ** np.asarray(log_spec, dtype=np.float64).T))
+        mel = log10(mel_filter.T.dot(10.0 ** np.asarray(log_spec, dtype=np.float64).T))
     else:
         mel = mel_filter.T.dot(log_spec.T)
     return shortened(mel, settings)
@@ -106,7 +107,7 @@ def from_mel(mel: np.ndarray, settings: Settings) -> np.ndarray:
     floor = settings.log_floor
     if settings.mel_order == "mel_then_log":
         magnitudes = (10.0 ** np.asarray(mel, dtype=np.float64)).T.dot(inverse)
-        above = np.log10(np.maximum(magnitudes, 10.0**floor)).T - floor
+        above = log10(np.maximum(magnitudes, 10.0**floor)).T - floor
     else:
         above = (mel - floor).T.dot(inverse).T
     return (lengthened(above, settings) + floor).T

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from audiostyle.audio.log10 import log10
 from audiostyle.audio.magnitude import magnitude
 from audiostyle.errors import InputError
 from audiostyle.settings import Settings
@@ -147,8 +148,10 @@ def log_spectrogram(samples: np.ndarray, settings: Settings) -> np.ndarray:
     loudest = magnitudes.max()
     if not 0 < loudest < np.inf:
         raise InputError("The samples are silent or not finite numbers, so they have no spectrogram.")
-    with np.errstate(divide="ignore"):
+
+    def take_logarithms(rows: slice) -> None:
         # In place: a song's are hundreds of megabytes.
-        magnitudes /= loudest
-        np.log10(magnitudes, out=magnitudes)
-    return np.maximum(magnitudes, settings.log_floor, out=magnitudes)
+        magnitudes[rows] = np.maximum(log10(magnitudes[rows] / loudest), settings.log_floor)
+
+    by_rows(take_logarithms, count, settings)
+    return magnitudes
