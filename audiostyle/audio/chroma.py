@@ -7,7 +7,7 @@ pitch class lies: it sounds in every octave, most in the middle ones (librosa's 
 
 import numpy as np
 
-from audiostyle.audio.log10 import log10
+from audiostyle.audio.elementary import log10
 from audiostyle.audio.mel import check_columns, lengthened, n_columns, shortened
 from audiostyle.errors import InputError
 from audiostyle.settings import Settings

@@ -6,7 +6,7 @@ Its columns are those of the mel picture, so that all else in the pipeline stays
 
 import numpy as np
 
-from audiostyle.audio.log10 import log10
+from audiostyle.audio.elementary import log10
 from audiostyle.audio.mel import check_columns, lengthened, n_columns, shortened
 from audiostyle.audio.spectrogram import n_frames
 from audiostyle.errors import InputError

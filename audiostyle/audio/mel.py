@@ -6,7 +6,7 @@ time, as the network sees it.
 
 import numpy as np
 
-from audiostyle.audio.log10 import log10
+from audiostyle.audio.elementary import log10
 from audiostyle.errors import InputError
 from audiostyle.settings import Settings
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from audiostyle.audio.log10 import log10
+from audiostyle.audio.elementary import cos, log10
 from audiostyle.audio.magnitude import magnitude
 from audiostyle.errors import InputError
 from audiostyle.settings import Settings
@@ -24,7 +24,7 @@ def hamming(size: int) -> np.ndarray:
     >>> hamming(5).round(2).tolist()
     [0.08, 0.54, 1.0, 0.54, 0.08]
     """
-    return 0.54 - 0.46 * np.cos(2 * np.pi * np.arange(size) / (size - 1))
+    return 0.54 - 0.46 * cos(2 * np.pi * np.arange(size) / (size - 1))
 
 
 def n_frames(n_samples: int, settings: Settings) -> int:
