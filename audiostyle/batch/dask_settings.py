@@ -37,8 +37,7 @@ def dask_settings(threads: int) -> dict[str, Any]:
         "distributed.worker.daemon": False,
         # Nothing of ours can be spilt to disk; if memory runs out, the system ends the largest.
         **{f"distributed.worker.memory.{name}": False for name in ("target", "spill", "pause", "terminate")},
-        # A task that waits at a worker would die with it.
-        "distributed.scheduler.worker-saturation": 1.0,
+        # No task waits at a worker, so there is nothing to be stolen.
         "distributed.scheduler.work-stealing": False,
         # A machine that is taken away is not its task's fault; deadly tasks count themselves.
         "distributed.scheduler.allowed-failures": 10,

@@ -26,8 +26,7 @@ from audiostyle.run.request import Interruption
 __all__ = ["DaskEngine", "join", "local_cluster", "queue_cluster", "work_for"]
 
 _TOPIC = "audiostyle"
-# Tasks that are handed out beyond those that run: a worker is never idle, and one that dies taints few.
-_TASKS_A_WORKER = 2
+_LOST = "The scheduler is lost{}. Finished rounds are kept, and the same command goes on."
 _SECONDS_WITHOUT_WORKERS = 600.0
 _SECONDS_BETWEEN_LOOKS = 5.0
 _CLOSING_SECONDS = 30.0
@@ -49,7 +48,7 @@ def _configure(threads: int) -> None:
 
     dask.config.set(dask_settings(threads))
     importlib.import_module("distributed")
-    for name in ("distributed", "tornado", "asyncio"):
+    for name in ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
@@ -80,7 +79,9 @@ def _on_worker(work: Work, task: Task) -> Outcome:
 
 
 class DaskEngine:
-    """Runs tasks on the workers of a scheduler, a few more than there are workers at a time.
+    """Runs tasks on the workers of a scheduler, no more than there are workers at a time.
+
+    A task that waited at a worker would die with it, and a worker that joins late would have nothing to do.
 
     Parameters
     ----------
@@ -119,7 +120,7 @@ class DaskEngine:
         flying: dict[str, Any] = {}
         while True:
             self._look_for_workers()
-            while len(flying) < max(1, _TASKS_A_WORKER * self._workers) and (task := next_task()) is not None:
+            while len(flying) < max(1, self._workers) and (task := next_task()) is not None:
                 flying[task["signature"]] = self._submit(task)
             if not flying:
                 return
@@ -160,10 +161,7 @@ class DaskEngine:
         try:
             return future.result()
         except (CancelledError, OSError, TimeoutError) as error:
-            raise BatchStopped(
-                f"The scheduler is lost ({_words(error) or type(error).__name__}). Finished rounds are kept, and the "
-                "same command goes on."
-            ) from error
+            raise BatchStopped(_LOST.format(f" ({_words(error) or type(error).__name__})")) from error
 
     def _heard(self, event: Any) -> None:
         self._inbox.put(("heard", event[1]))
@@ -177,9 +175,7 @@ class DaskEngine:
         try:
             self._workers = len(self._client.nthreads())
         except (OSError, TimeoutError, RuntimeError) as error:
-            raise BatchStopped(
-                "The scheduler is lost. Finished rounds are kept, and the same command goes on."
-            ) from error
+            raise BatchStopped(_LOST.format("")) from error
         if self._workers:
             self._seen = now
         elif now - self._seen > _SECONDS_WITHOUT_WORKERS:
@@ -237,9 +233,12 @@ def local_cluster(
 
 
 @contextlib.contextmanager
-def join(address: str, connection: Mapping[str, str], gpu: bool = False) -> Generator[DaskEngine, None, None]:
+def join(
+    address: str, connection: Mapping[str, str], threads: int, gpu: bool = False
+) -> Generator[DaskEngine, None, None]:
     """Use a scheduler that runs already."""
     require_dask()
+    _configure(threads)
     from distributed import Client
 
     try:
@@ -248,8 +247,12 @@ def join(address: str, connection: Mapping[str, str], gpu: bool = False) -> Gene
         raise InputError(
             f"The scheduler {address} does not answer ({_words(error)}); see that it runs, and that the key is its own."
         ) from error
-    with client:
+    try:
         yield DaskEngine(client, gpu)
+    finally:
+        # A scheduler that is gone cannot be taken leave of.
+        with contextlib.suppress(OSError, TimeoutError, ValueError, RuntimeError):
+            client.close()
 
 
 @contextlib.contextmanager
@@ -316,7 +319,7 @@ def work_for(
 
     try:
         asyncio.run(serve())
-    except (OSError, TimeoutError, ValueError) as error:
+    except (OSError, TimeoutError, ValueError, RuntimeError) as error:
         raise RunError(
             f"The scheduler {address} does not answer ({_words(error)}); see that it runs, and that the key is its own."
         ) from error

@@ -192,9 +192,9 @@ def _engine(
             from audiostyle.batch.connection import read_connection
 
             connection = read_connection(Path(args.scheduler))
-            return engine.join(connection["address"], connection, gpu)
+            return engine.join(connection["address"], connection, shared.threads, gpu)
         files = {name: os.path.abspath(path) for name in ("cert", "key") if (path := getattr(args, f"tls_{name}"))}
-        return engine.join(args.scheduler, files, gpu)
+        return engine.join(args.scheduler, files, shared.threads, gpu)
     gpus = chosen_gpus(args.gpus or "all") if gpu else []
     left = sum(entry.left(args.retry) for entry in entries)
     most = None if args.workers is None else _whole("--workers", args.workers, 0 if args.listen else 1)

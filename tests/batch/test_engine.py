@@ -151,7 +151,7 @@ def test_the_key_is_for_its_owner_alone(tmp_path):
         assert read_connection(tmp_path) == connection
         assert Path(connection["key"]).read_text() == "key"
     assert not list(tmp_path.iterdir())
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="takes workers: there is no"):
         read_connection(tmp_path)
 
 
@@ -159,7 +159,7 @@ def test_a_scheduler_that_is_not_there_is_a_sentence(monkeypatch):
     from audiostyle.batch import engine
 
     monkeypatch.setattr(engine, "_CLOSING_SECONDS", 1.0)
-    with pytest.raises(InputError, match="does not answer"), join("tcp://127.0.0.1:1", {}):
+    with pytest.raises(InputError, match="does not answer"), join("tcp://127.0.0.1:1", {}, 1):
         pass
 
 
@@ -196,7 +196,7 @@ def test_a_scheduler_that_is_killed_is_a_sentence(elsewhere, tmp_path):
     process = elsewhere(1)
     connection = read_connection(tmp_path)
     todo = [{"signature": "s", "folder": "waits", "batch": str(tmp_path)}]
-    with join(connection["address"], connection) as engine:
+    with join(connection["address"], connection, 1) as engine:
         engine.work = work_quickly
 
         def hear(event):
@@ -228,7 +228,7 @@ def test_a_worker_from_elsewhere_ends_its_task_in_time(elsewhere, tmp_path):
     following = []
     waiting = threading.Thread(target=next_worker)
     waiting.start()
-    with join(connection["address"], connection) as engine:
+    with join(connection["address"], connection, 1) as engine:
         engine.work = work_quickly
         outcomes = []
         # As a conductor does: what was interrupted is given out again.
