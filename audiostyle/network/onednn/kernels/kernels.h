@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
+#include <immintrin.h>
 #include <new>
 #include <omp.h>
 #include <string>
@@ -29,6 +30,15 @@ inline Vector where_positive(Vector mask, Vector value) {
     return (Vector)(positive & (Mask)value);
 }
 
+// factor * value + other, rounded once.  Of a * x + b * y the compiler chooses which product is rounded on its own.
+inline Vector multiply_add(float factor, Vector value, Vector other) {
+#if BLOCK == 16
+    return _mm512_fmadd_ps(_mm512_set1_ps(factor), value, other);
+#else
+    return _mm256_fmadd_ps(_mm256_set1_ps(factor), value, other);
+#endif
+}
+
 inline const Vector *vectors(const float *data) { return reinterpret_cast<const Vector *>(data); }
 inline Vector *vectors(float *data) { return reinterpret_cast<Vector *>(data); }
 
@@ -44,9 +54,10 @@ class Workspace {
         if (bytes > size_) {
             std::free(data_);
             size_ = 0;
-            data_ = std::aligned_alloc(huge_page, (bytes + huge_page - 1) / huge_page * huge_page);
+            const size_t whole = (bytes + huge_page - 1) / huge_page * huge_page;
+            data_ = std::aligned_alloc(huge_page, whole);
             if (!data_) throw std::bad_alloc();
-            madvise(data_, bytes, MADV_HUGEPAGE);
+            madvise(data_, whole, MADV_HUGEPAGE);
             size_ = bytes;
         }
         return data_;
