@@ -18,10 +18,12 @@ namespace {
 // errors of both transforms small.
 constexpr float a = 0.625f, b = 1.5f, aa = a * a, bb = b * b;
 constexpr int tile = 4, window = 6, positions = window * window;
-// Rows (tiles) and columns (vectors of channels) of a product that fill the registers.
-constexpr int most_rows = BLOCK == 16 ? 14 : 6, most_columns = 2;
+// Rows (tiles) and columns (vectors of channels) of a product; with its short sum it fills the registers.
+constexpr int most_rows = BLOCK == 16 ? 7 : 6, most_columns = 2;
 // Input channels that are summed before the sum is added to the rest.
 constexpr Dimension short_sum = 32;
+// Input channels whose filters stay in the nearest cache while all tiles are multiplied with them.
+constexpr Dimension long_sum = 128;
 // Tiles that a thread takes at once.
 constexpr Dimension most_tiles = 42;
 // Floats from the filters that are multiplied to those that are fetched meanwhile.
@@ -68,33 +70,39 @@ inline void transform_output(const Vector *m, Dimension step, Vector *y, int out
     y[3 * out_step] = multiply_add(a * aa, d, b * bb * e) + m[5 * step];
 }
 
-// `Rows` tiles times `Columns` vectors of output channels, over the `blocks` input blocks of one short sum, which
-// begins m or is added to it.
+// `Rows` tiles times `Columns` vectors of output channels, over `blocks` input blocks, whose sum begins m or is added to
+// it, one short sum after the other.
 template <int Rows, int Columns>
-[[gnu::noinline]] void multiply(const float *v, const float *u, float *m, Dimension blocks, Dimension step, bool begins) {
-    Vector sums[Rows][Columns] = {};
-    for (Dimension block = 0; block < blocks; ++block, v += step)
+[[gnu::noinline]] void multiply(const float *v, const float *u, float *m, Dimension blocks, Dimension step,
+                                bool begins) {
+    Vector totals[Rows][Columns];
+    const auto each = [&](auto body) __attribute__((always_inline)) {
+#pragma GCC unroll 16
+        for (int row = 0; row < Rows; ++row)
 #pragma GCC unroll 2
-        for (int channel = 0; channel < BLOCK; ++channel, u += Columns * BLOCK) {
-            Vector w[Columns];
+            for (int column = 0; column < Columns; ++column) body(row, column);
+    };
+    if (!begins) each([&](int row, int column) { totals[row][column] = vectors(m + column * step)[row]; });
+    while (blocks > 0) {
+        Vector sums[Rows][Columns] = {};
+        for (int block = 0; block < short_sum / BLOCK && blocks > 0; ++block, --blocks, v += step)
 #pragma GCC unroll 2
-            for (int column = 0; column < Columns; ++column) {
-                __builtin_prefetch(u + ahead + column * BLOCK, 0, 2);
-                w[column] = vectors(u)[column];
+            for (int channel = 0; channel < BLOCK; ++channel, u += Columns * BLOCK) {
+                Vector w[Columns];
+#pragma GCC unroll 2
+                for (int column = 0; column < Columns; ++column) {
+                    __builtin_prefetch(u + ahead + column * BLOCK, 0, 2);
+                    w[column] = vectors(u)[column];
+                }
+                each([&](int row, int column) { sums[row][column] += v[row * BLOCK + channel] * w[column]; });
             }
-#pragma GCC unroll 16
-            for (int row = 0; row < Rows; ++row)
-#pragma GCC unroll 2
-                for (int column = 0; column < Columns; ++column)
-                    sums[row][column] += v[row * BLOCK + channel] * w[column];
-        }
-#pragma GCC unroll 16
-    for (int row = 0; row < Rows; ++row)
-#pragma GCC unroll 2
-        for (int column = 0; column < Columns; ++column) {
-            Vector *to = vectors(m + column * step) + row;
-            *to = begins ? sums[row][column] : *to + sums[row][column];
-        }
+        if (begins)
+            each([&](int row, int column) { totals[row][column] = sums[row][column]; });
+        else
+            each([&](int row, int column) { totals[row][column] += sums[row][column]; });
+        begins = false;
+    }
+    each([&](int row, int column) { vectors(m + column * step)[row] = totals[row][column]; });
 }
 
 template <int Columns, int Rows = most_rows>
@@ -154,11 +162,10 @@ std::vector<Place> places(const Shape &shape, Dimension first, Dimension count) 
         }
 }
 
-// A short sum's filters stay in the nearest cache while all tiles are multiplied with them.
 void multiply_tiles(const Shape &shape, Dimension count, const float *transformed, const float *filters,
                     float *products) {
     const Dimension in = shape.in_blocks * BLOCK, out = shape.out_blocks * BLOCK, step = count * BLOCK;
-    const Dimension turns = (count + most_rows - 1) / most_rows, most_blocks = short_sum / BLOCK;
+    const Dimension turns = (count + most_rows - 1) / most_rows, most_blocks = long_sum / BLOCK;
     for (int position = 0; position < positions; ++position)
         for (Dimension block = 0; block < shape.out_blocks; block += most_columns)
             for (Dimension start = 0; start < shape.in_blocks; start += most_blocks) {
