@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
-#include <immintrin.h>
 #include <new>
 #include <omp.h>
 #include <string>
@@ -28,15 +27,6 @@ typedef std::int32_t Mask __attribute__((vector_size(BLOCK * sizeof(float))));
 inline Vector where_positive(Vector mask, Vector value) {
     const Mask positive = mask > 0.0f;
     return (Vector)(positive & (Mask)value);
-}
-
-// factor * value + other, rounded once.  Of a * x + b * y the compiler chooses which product is rounded on its own.
-inline Vector multiply_add(float factor, Vector value, Vector other) {
-#if BLOCK == 16
-    return _mm512_fmadd_ps(_mm512_set1_ps(factor), value, other);
-#else
-    return _mm256_fmadd_ps(_mm256_set1_ps(factor), value, other);
-#endif
 }
 
 inline const Vector *vectors(const float *data) { return reinterpret_cast<const Vector *>(data); }

@@ -8,6 +8,7 @@
 #include "kernels.h"
 
 #include <algorithm>
+#include <immintrin.h>
 #include <vector>
 
 using namespace kernels;
@@ -28,6 +29,15 @@ constexpr Dimension long_sum = 128;
 constexpr Dimension most_tiles = 42;
 // Floats from the filters that are multiplied to those that are fetched meanwhile.
 constexpr Dimension ahead = 4096;
+
+// factor * value + other, rounded once.  Of a * x + b * y the compiler chooses which product is rounded on its own.
+inline Vector multiply_add(float factor, Vector value, Vector other) {
+#if BLOCK == 16
+    return _mm512_fmadd_ps(_mm512_set1_ps(factor), value, other);
+#else
+    return _mm256_fmadd_ps(_mm256_set1_ps(factor), value, other);
+#endif
+}
 
 inline void transform_input(const Vector *d, int step, Vector *v, Dimension out_step) {
     const Vector p = d[4 * step] - bb * d[2 * step], q = d[3 * step] - bb * d[step];
