@@ -1,6 +1,6 @@
 """Memory for results: aligned for vectors, and used again rather than given back."""
 
-import weakref
+import math
 
 import numpy as np
 
@@ -18,31 +18,43 @@ class Buffers:
     """
 
     def __init__(self) -> None:
-        self._free: dict[int, list[np.ndarray]] = {}
+        self._free: dict[int, list[_Memory]] = {}
 
     def empty(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return an uninitialised float32 array."""
-        size = (4 * int(np.prod(shape)) + _PAGE - 1) // _PAGE * _PAGE
+        size = (4 * math.prod(shape) + _PAGE - 1) // _PAGE * _PAGE
         stack = self._free.setdefault(size, [])
-        try:
-            raw = stack.pop()
-        except IndexError:
-            raw = np.empty(size + _PAGE, np.uint8)
-        holder = _Holder(raw, -raw.ctypes.data % _PAGE, shape)
         # Two threads may finish arrays at once: list.append and list.pop are atomic.
-        weakref.finalize(holder, stack.append, raw).atexit = False
-        return np.asarray(holder)
+        try:
+            memory = stack.pop()
+        except IndexError:
+            memory = _Memory(size)
+        return np.asarray(_Holder(memory, stack, shape))
 
     def release(self) -> None:
         """Give back the memory that no array uses now: a network of other sizes would find nothing in it."""
         self._free.clear()
 
 
+class _Memory:
+    """Whole pages, and where they start: numpy takes long to say."""
+
+    __slots__ = ("address", "raw")
+
+    def __init__(self, size: int) -> None:
+        self.raw = np.empty(size + _PAGE, np.uint8)
+        start: int = self.raw.ctypes.data
+        self.address = start + -start % _PAGE
+
+
 class _Holder:
     """Owns one array's memory; numpy keeps it as the base of all views."""
 
-    __slots__ = ("__array_interface__", "__weakref__")
+    __slots__ = ("__array_interface__", "_memory", "_stack")
 
-    def __init__(self, raw: np.ndarray, offset: int, shape: tuple[int, ...]) -> None:
-        address = raw.ctypes.data + offset
-        self.__array_interface__ = {"shape": shape, "typestr": "<f4", "data": (address, False), "version": 3}
+    def __init__(self, memory: _Memory, stack: list[_Memory], shape: tuple[int, ...]) -> None:
+        self._memory, self._stack = memory, stack
+        self.__array_interface__ = {"shape": shape, "typestr": "<f4", "data": (memory.address, False), "version": 3}
+
+    def __del__(self) -> None:
+        self._stack.append(self._memory)

@@ -125,7 +125,8 @@ def _find(distribution: str, ending: str) -> Path:
 
 def _compile(flags: list[str], headers: Path, onednn: Path, version: str) -> Path:
     """Return the compiled kernels, from the cache or from g++."""
-    sources = sorted(_KERNELS.glob("*.cpp"))
+    # What takes long is compiled first, so that no core waits for it in the end.
+    sources = sorted(_KERNELS.glob("*.cpp"), key=lambda path: path.stat().st_size, reverse=True)
     texts = [path.read_bytes() for path in (*sources, *sorted(_KERNELS.glob("*.h")))]
     name = hashlib.sha256(repr((texts, version, flags)).encode()).hexdigest()[:24]
     folder = cache_folder("onednn")

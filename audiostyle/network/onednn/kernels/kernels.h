@@ -44,9 +44,10 @@ class Workspace {
         if (bytes > size_) {
             std::free(data_);
             size_ = 0;
-            data_ = std::aligned_alloc(huge_page, (bytes + huge_page - 1) / huge_page * huge_page);
+            const size_t whole = (bytes + huge_page - 1) / huge_page * huge_page;
+            data_ = std::aligned_alloc(huge_page, whole);
             if (!data_) throw std::bad_alloc();
-            madvise(data_, bytes, MADV_HUGEPAGE);
+            madvise(data_, whole, MADV_HUGEPAGE);
             size_ = bytes;
         }
         return data_;

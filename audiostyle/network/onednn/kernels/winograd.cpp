@@ -8,6 +8,7 @@
 #include "kernels.h"
 
 #include <algorithm>
+#include <immintrin.h>
 #include <vector>
 
 using namespace kernels;
@@ -18,14 +19,27 @@ namespace {
 // errors of both transforms small.
 constexpr float a = 0.625f, b = 1.5f, aa = a * a, bb = b * b;
 constexpr int tile = 4, window = 6, positions = window * window;
-// Rows (tiles) and columns (vectors of channels) of a product that fill the registers.
-constexpr int most_rows = BLOCK == 16 ? 14 : 6, most_columns = 2;
+// Rows (tiles) and columns (vectors of channels) of a product; with its short sum it fills the registers.
+constexpr int most_rows = BLOCK == 16 ? 7 : 6, most_columns = 2;
 // Input channels that are summed before the sum is added to the rest.
 constexpr Dimension short_sum = 32;
+// Input channels whose filters stay in the nearest cache while all tiles are multiplied with them.
+constexpr Dimension long_sum = 128;
 // Tiles that a thread takes at once.
 constexpr Dimension most_tiles = 42;
+// Floats from the filters that are multiplied to those that are fetched meanwhile.
+constexpr Dimension ahead = 4096;
 
-inline void transform_input(const Vector *d, int step, Vector *v, int out_step) {
+// factor * value + other, rounded once.  Of a * x + b * y the compiler chooses which product is rounded on its own.
+inline Vector multiply_add(float factor, Vector value, Vector other) {
+#if BLOCK == 16
+    return _mm512_fmadd_ps(_mm512_set1_ps(factor), value, other);
+#else
+    return _mm256_fmadd_ps(_mm256_set1_ps(factor), value, other);
+#endif
+}
+
+inline void transform_input(const Vector *d, int step, Vector *v, Dimension out_step) {
     const Vector p = d[4 * step] - bb * d[2 * step], q = d[3 * step] - bb * d[step];
     const Vector r = d[4 * step] - aa * d[2 * step], s = d[3 * step] - aa * d[step];
     v[0] = d[4 * step] - (aa + bb) * d[2 * step] + aa * bb * d[0];
@@ -36,51 +50,78 @@ inline void transform_input(const Vector *d, int step, Vector *v, int out_step) 
     v[5 * out_step] = d[5 * step] - (aa + bb) * d[3 * step] + aa * bb * d[step];
 }
 
-inline void transform_output(const Vector *m, int step, Vector *y, int out_step) {
+// Half of transform_input: its results 0, 1 and 2, or 5, 3 and 4.
+template <bool second> inline void transform_half(const Vector *d, Vector *v) {
+    constexpr float square = second ? aa : bb, point = second ? b : a;
+    const Vector p = d[4] - square * d[2], q = d[3] - square * d[1];
+    v[0] = d[4 + second] - (aa + bb) * d[2 + second] + aa * bb * d[second];
+    v[1] = p + point * q;
+    v[2] = p - point * q;
+}
+
+// Half of a tile's transform, three columns of it: as much as the registers hold between rows and columns.
+template <bool second>
+inline void transform_columns(const Vector *corner, Dimension width, Vector *to, Dimension plane) {
+    constexpr int columns[3] = {second ? 5 : 0, second ? 3 : 1, second ? 4 : 2};
+    Vector half[window * 3];
+#pragma GCC unroll 6
+    for (int row = 0; row < window; ++row) transform_half<second>(corner + row * width, half + row * 3);
+#pragma GCC unroll 3
+    for (int column = 0; column < 3; ++column)
+        transform_input(half + column, 3, to + columns[column] * plane, window * plane);
+}
+
+inline void transform_output(const Vector *m, Dimension step, Vector *y, int out_step) {
     const Vector s = m[step] + m[2 * step], d = m[step] - m[2 * step];
     const Vector t = m[3 * step] + m[4 * step], e = m[3 * step] - m[4 * step];
     y[0] = m[0] + s + t;
-    y[out_step] = a * d + b * e;
-    y[2 * out_step] = aa * s + bb * t;
-    y[3 * out_step] = a * aa * d + b * bb * e + m[5 * step];
+    y[out_step] = multiply_add(a, d, b * e);
+    y[2 * out_step] = multiply_add(aa, s, bb * t);
+    y[3 * out_step] = multiply_add(a * aa, d, b * bb * e) + m[5 * step];
 }
 
-// `Rows` tiles times `Columns` vectors of output channels, over all input channels.  `next`: filters to fetch meanwhile.
+// `Rows` tiles times `Columns` vectors of output channels, over `blocks` input blocks, whose sum begins m or is added to
+// it, one short sum after the other.
 template <int Rows, int Columns>
-void multiply(const float *v, const float *u, const float *next, float *m, Dimension in_blocks, Dimension step) {
-    for (Dimension start = 0; start < in_blocks; start += short_sum / BLOCK) {
-        Vector sums[Rows][Columns] = {};
-        const Dimension end = std::min<Dimension>(in_blocks, start + short_sum / BLOCK);
-        for (Dimension block = start; block < end; ++block, v += step)
-#pragma GCC unroll 2
-            for (int channel = 0; channel < BLOCK; ++channel, u += Columns * BLOCK, next += BLOCK) {
-                Vector w[Columns];
-                __builtin_prefetch(next, 0, 2);
-#pragma GCC unroll 2
-                for (int column = 0; column < Columns; ++column) w[column] = vectors(u)[column];
-#pragma GCC unroll 16
-                for (int row = 0; row < Rows; ++row)
-#pragma GCC unroll 2
-                    for (int column = 0; column < Columns; ++column)
-                        sums[row][column] += v[row * BLOCK + channel] * w[column];
-            }
+[[gnu::noinline]] void multiply(const float *v, const float *u, float *m, Dimension blocks, Dimension step,
+                                bool begins) {
+    Vector totals[Rows][Columns];
+    const auto each = [&](auto body) __attribute__((always_inline)) {
 #pragma GCC unroll 16
         for (int row = 0; row < Rows; ++row)
 #pragma GCC unroll 2
-            for (int column = 0; column < Columns; ++column) {
-                Vector *to = vectors(m + column * step) + row;
-                *to = start ? *to + sums[row][column] : sums[row][column];
+            for (int column = 0; column < Columns; ++column) body(row, column);
+    };
+    if (!begins) each([&](int row, int column) { totals[row][column] = vectors(m + column * step)[row]; });
+    while (blocks > 0) {
+        Vector sums[Rows][Columns] = {};
+        for (int block = 0; block < short_sum / BLOCK && blocks > 0; ++block, --blocks, v += step)
+#pragma GCC unroll 2
+            for (int channel = 0; channel < BLOCK; ++channel, u += Columns * BLOCK) {
+                Vector w[Columns];
+#pragma GCC unroll 2
+                for (int column = 0; column < Columns; ++column) {
+                    __builtin_prefetch(u + ahead + column * BLOCK, 0, 2);
+                    w[column] = vectors(u)[column];
+                }
+                each([&](int row, int column) { sums[row][column] += v[row * BLOCK + channel] * w[column]; });
             }
+        if (begins)
+            each([&](int row, int column) { totals[row][column] = sums[row][column]; });
+        else
+            each([&](int row, int column) { totals[row][column] += sums[row][column]; });
+        begins = false;
     }
+    each([&](int row, int column) { vectors(m + column * step)[row] = totals[row][column]; });
 }
 
 template <int Columns, int Rows = most_rows>
-void multiply_rows(Dimension rows, const float *v, const float *u, const float *next, float *m, Dimension in_blocks,
-                   Dimension step) {
+void multiply_rows(Dimension rows, const float *v, const float *u, float *m, Dimension blocks, Dimension step,
+                   bool begins) {
     if (rows == Rows)
-        multiply<Rows, Columns>(v, u, next, m, in_blocks, step);
+        multiply<Rows, Columns>(v, u, m, blocks, step, begins);
     else if constexpr (Rows > 1)
-        multiply_rows<Columns, Rows - 1>(rows, v, u, next, m, in_blocks, step);
+        multiply_rows<Columns, Rows - 1>(rows, v, u, m, blocks, step, begins);
 }
 
 struct Shape {
@@ -104,13 +145,15 @@ std::vector<Place> places(const Shape &shape, Dimension first, Dimension count) 
     return found;
 }
 
-void read_tiles(const Shape &shape, const std::vector<Place> &tiles, const float *source, float *transformed) {
+// Inlined into what calls them, this and write_tiles get fewer registers.
+[[gnu::noinline]] void read_tiles(const Shape &shape, const std::vector<Place> &tiles, const float *source,
+                                  float *transformed) {
     const Dimension width = shape.width, height = shape.height, count = tiles.size();
     for (Dimension block = 0; block < shape.in_blocks; ++block)
         for (Dimension index = 0; index < count; ++index) {
             const Place at = tiles[index];
             const Vector *plane = vectors(source) + (at.image * shape.in_blocks + block) * height * width;
-            Vector input[positions], half[positions];
+            Vector input[positions];
             const Vector *corner = plane + (at.y - 1) * width + at.x - 1;
             Dimension step = width;
             if (at.y == 0 || at.x == 0 || at.y + window - 1 > height || at.x + window - 1 > width) {
@@ -123,34 +166,32 @@ void read_tiles(const Shape &shape, const std::vector<Place> &tiles, const float
                 corner = input;
                 step = window;
             }
-            for (int row = 0; row < window; ++row) transform_input(corner + row * step, 1, half + row * window, 1);
-            for (int column = 0; column < window; ++column)
-                transform_input(half + column, window, input + column, window);
             Vector *to = vectors(transformed) + block * count + index;
-            for (int position = 0; position < positions; ++position)
-                to[position * shape.in_blocks * count] = input[position];
+            transform_columns<false>(corner, step, to, shape.in_blocks * count);
+            transform_columns<true>(corner, step, to, shape.in_blocks * count);
         }
 }
 
 void multiply_tiles(const Shape &shape, Dimension count, const float *transformed, const float *filters,
                     float *products) {
     const Dimension in = shape.in_blocks * BLOCK, out = shape.out_blocks * BLOCK, step = count * BLOCK;
-    const Dimension turns = (count + most_rows - 1) / most_rows;
+    const Dimension turns = (count + most_rows - 1) / most_rows, most_blocks = long_sum / BLOCK;
     for (int position = 0; position < positions; ++position)
-        for (Dimension block = 0; block < shape.out_blocks; block += most_columns) {
-            const float *u = filters + (position * out + block * BLOCK) * in;
-            for (Dimension turn = 0; turn < turns; ++turn) {
-                const Dimension row = count * turn / turns, rows = count * (turn + 1) / turns - row;
-                const float *v = transformed + position * in * count + row * BLOCK;
-                float *m = products + (position * out + block * BLOCK) * count + row * BLOCK;
-                // One turn fetches half of the next filters.
-                const float *next = u + in * BLOCK * (most_columns + turn % 2);
-                if (shape.out_blocks - block >= most_columns)
-                    multiply_rows<most_columns>(rows, v, u, next, m, shape.in_blocks, step);
-                else
-                    multiply_rows<1>(rows, v, u, next, m, shape.in_blocks, step);
+        for (Dimension block = 0; block < shape.out_blocks; block += most_columns)
+            for (Dimension start = 0; start < shape.in_blocks; start += most_blocks) {
+                const Dimension blocks = std::min(most_blocks, shape.in_blocks - start);
+                const Dimension columns = std::min<Dimension>(most_columns, shape.out_blocks - block);
+                const float *u = filters + (position * out + block * BLOCK) * in + start * BLOCK * columns * BLOCK;
+                for (Dimension turn = 0; turn < turns; ++turn) {
+                    const Dimension row = count * turn / turns, rows = count * (turn + 1) / turns - row;
+                    const float *v = transformed + (position * shape.in_blocks + start) * step + row * BLOCK;
+                    float *m = products + (position * shape.out_blocks + block) * step + row * BLOCK;
+                    if (columns == most_columns)
+                        multiply_rows<most_columns>(rows, v, u, m, blocks, step, start == 0);
+                    else
+                        multiply_rows<1>(rows, v, u, m, blocks, step, start == 0);
+                }
             }
-        }
 }
 
 struct After {
@@ -158,34 +199,55 @@ struct After {
     bool relu;
 };
 
-void write_tiles(const Shape &shape, const std::vector<Place> &tiles, const float *products, const After &after,
-                 float *result) {
-    const Dimension width = shape.width, height = shape.height, count = tiles.size();
+template <bool add, bool mask, bool relu>
+[[gnu::noinline]] void write_tiles(const Shape &shape, const std::vector<Place> &tiles, const float *products,
+                                   const After &after, float *result) {
+    const Dimension width = shape.width, height = shape.height, count = tiles.size(), plane = shape.out_blocks * count;
     const Vector zero = {};
-    for (Dimension block = 0; block < shape.out_blocks; ++block)
+    for (Dimension block = 0; block < shape.out_blocks; ++block) {
+        const Vector bias = after.bias ? vectors(after.bias)[block] : zero;
         for (Dimension index = 0; index < count; ++index) {
             const Place at = tiles[index];
-            const Vector *from = vectors(products) + block * count + index;
-            Vector input[positions], half[tile * window], output[tile * tile];
-            for (int position = 0; position < positions; ++position)
-                input[position] = from[position * shape.out_blocks * count];
-            for (int column = 0; column < window; ++column)
-                transform_output(input + column, window, half + column, window);
-            for (int row = 0; row < tile; ++row) transform_output(half + row * window, 1, output + row * tile, 1);
-            const Vector bias = after.bias ? vectors(after.bias)[block] : zero;
-            const Dimension rows = std::min<Dimension>(tile, height - at.y);
-            const Dimension columns = std::min<Dimension>(tile, width - at.x);
             const Dimension start = ((at.image * shape.out_blocks + block) * height + at.y) * width + at.x;
-            for (Dimension row = 0; row < rows; ++row)
+            Vector half[tile * window];
+#pragma GCC unroll 6
+            for (int column = 0; column < window; ++column)
+                transform_output(vectors(products) + block * count + index + column * plane, window * plane,
+                                 half + column, window);
+            const auto write_row = [&](Dimension row, Dimension columns) {
+                Vector output[tile];
+                transform_output(half + row * window, 1, output, 1);
                 for (Dimension column = 0; column < columns; ++column) {
                     const Dimension pixel = start + row * width + column;
-                    Vector value = output[row * tile + column] + bias;
-                    if (after.add) value += vectors(after.add)[pixel];
-                    if (after.mask) value = where_positive(vectors(after.mask)[pixel], value);
-                    if (after.relu) value = value < zero ? zero : value;
+                    Vector value = output[column] + bias;
+                    if (add) value += vectors(after.add)[pixel];
+                    if (mask) value = where_positive(vectors(after.mask)[pixel], value);
+                    if (relu) value = value < zero ? zero : value;
                     vectors(result)[pixel] = value;
                 }
+            };
+            const Dimension rows = std::min<Dimension>(tile, height - at.y);
+            const Dimension columns = std::min<Dimension>(tile, width - at.x);
+            if (rows == tile && columns == tile) {
+#pragma GCC unroll 4
+                for (int row = 0; row < tile; ++row) write_row(row, tile);
+            } else
+                for (Dimension row = 0; row < rows; ++row) write_row(row, columns);
         }
+    }
+}
+
+// One of the above, with what `after` asks for.
+template <bool... known>
+void write_tiles_after(const Shape &shape, const std::vector<Place> &tiles, const float *products, const After &after,
+                       float *result) {
+    const bool wanted[] = {after.add != nullptr, after.mask != nullptr, after.relu};
+    if constexpr (sizeof...(known) == 3)
+        write_tiles<known...>(shape, tiles, products, after, result);
+    else if (wanted[sizeof...(known)])
+        write_tiles_after<known..., true>(shape, tiles, products, after, result);
+    else
+        write_tiles_after<known..., false>(shape, tiles, products, after, result);
 }
 
 } // namespace
@@ -241,7 +303,7 @@ int winograd_run(Dimension batch, Dimension in, Dimension out, Dimension height,
                 const auto these = places(shape, first, tiles * (part + 1) / parts - first);
                 read_tiles(shape, these, source, transformed);
                 multiply_tiles(shape, these.size(), transformed, prepared, products);
-                write_tiles(shape, these, products, after, result);
+                write_tiles_after<>(shape, these, products, after, result);
             }
         } catch (const std::bad_alloc &) {
 #pragma omp atomic write
