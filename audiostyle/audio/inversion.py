@@ -33,6 +33,8 @@ Frames = Callable[[slice], np.ndarray]
 # What float32 sums of a thousand products may be off by, relative to the norms of their factors.
 _DOUBT = 2e-6
 _FEW_LAGS = 64
+# numpy sums the products of so few numbers in another order.
+_SHORT = 11
 # Frames held at once, with all that is prepared of them: 30 KB each.  A whole multiple of what `by_rows` takes.
 _FRAMES = 1024
 
@@ -274,7 +276,7 @@ class _Matcher:
 
     def _exact(self, x1: np.ndarray, x2: np.ndarray, close: np.ndarray, doubt: float) -> int:
         """Return the first best of some kept lags, summed as the authors do."""
-        if len(close) > _FEW_LAGS or doubt < 1e-30:
+        if len(close) > _FEW_LAGS or doubt < 1e-30 or len(x1) <= _SHORT:
             return int(np.convolve(x1, x2[::-1])[self._kept].argmax())
         length = len(x1)
         sums = [
