@@ -5,6 +5,9 @@ alone, and then looked at.
 """
 
 import contextlib
+import fcntl
+import functools
+import itertools
 import os
 import stat
 import tempfile
@@ -59,7 +62,10 @@ def private_temporary_folder() -> Path:
 
 
 def use_private_numba_cache() -> None:
-    """Let numba, whose compiled functions are pickles, keep them in a folder of this user alone.
+    """Let numba, whose compiled functions are pickles, keep them in a folder of this user and this process alone.
+
+    Two processes that compile at once write to one index: the code of one function then stands there under the name
+    of another, and every later process that calls it dies.  What a process leaves behind serves a later one.
 
     Raises
     ------
@@ -67,11 +73,36 @@ def use_private_numba_cache() -> None:
         If the user's ``NUMBA_CACHE_DIR`` can be written by others.
     """
     asked = os.environ.get("NUMBA_CACHE_DIR")
-    if not asked:
-        with contextlib.suppress(RunError):  # numba looks for a place itself, and not every command needs one
-            os.environ["NUMBA_CACHE_DIR"] = str(cache_folder("numba"))
-    elif reason := _unfit(Path(asked)):
+    with contextlib.suppress(RunError):  # numba looks for a place itself, and not every command needs one
+        folder = cache_folder("numba")
+        if not asked or Path(asked).parent == folder:  # ours, or that of the process that started this one
+            os.environ["NUMBA_CACHE_DIR"] = str(_claimed(folder, os.getpid()))
+            return
+    if asked and (reason := _unfit(Path(asked))):
         raise InputError(f"NUMBA_CACHE_DIR, {asked}, {reason}; name another folder, or unset it.")
+
+
+@functools.cache
+def _claimed(folder: Path, process: int) -> Path:
+    """Return the first folder ``0``, ``1``, ... in a folder that no other process has; it is this one's until its end.
+
+    `process` is this one's number: a fork is another process.
+    """
+    for number in itertools.count():
+        place = folder / str(number)
+        if reason := _unfit(place):
+            raise RunError(f"{place} {reason}")
+        try:
+            # Never closed: the lock goes with the process.
+            descriptor = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            continue
+        except OSError:
+            pass  # a file system without locks
+        return place
+    raise AssertionError
 
 
 def _candidates() -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -109,10 +110,29 @@ def test_another_users_folder_is_not_used_even_by_root(places):
         cache_folder()
 
 
-def test_numba_keeps_its_functions_there_too(places, monkeypatch):
+CLAIM = "import os, audiostyle.cache as c; c.use_private_numba_cache(); print(os.environ['NUMBA_CACHE_DIR'])"
+
+
+def test_numba_has_a_folder_for_each_process(places, monkeypatch):
+    """Two that compiled into one left an index of the one with the code of the other, and readers died of it."""
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.chdir(ROOT)
+
+    def start(*words):
+        environment = os.environ | {"XDG_CACHE_HOME": str(places[0].parent)}
+        return subprocess.Popen(
+            [sys.executable, *words], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, env=environment
+        )
+
+    waiting = start("-c", f"{CLAIM}; print(flush=True); input()")
+    assert waiting.stdout.readline() == f"{places[0] / 'numba' / '0'}\n"
     use_private_numba_cache()
-    assert Path(os.environ["NUMBA_CACHE_DIR"]) == places[0] / "numba"
+    use_private_numba_cache()
+    assert os.environ["NUMBA_CACHE_DIR"] == str(places[0] / "numba" / "1")
+    # A process that this one starts has one of its own too, and the first one's is free when that is gone.
+    assert start("-c", CLAIM).communicate()[0] == f"{places[0] / 'numba' / '2'}\n"
+    waiting.communicate("\n")
+    assert start("-c", CLAIM).communicate()[0] == f"{places[0] / 'numba' / '0'}\n"
 
 
 def test_a_folder_for_numba_that_others_can_write_is_refused(places, monkeypatch, tmp_path):

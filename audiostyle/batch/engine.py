@@ -20,6 +20,7 @@ from audiostyle.batch.conductor import BatchStopped
 from audiostyle.batch.connection import announced
 from audiostyle.batch.dask_settings import dask_settings, require_dask
 from audiostyle.batch.task import Hear, Outcome, Task, carry_out
+from audiostyle.cache import use_private_numba_cache
 from audiostyle.errors import InputError, RunError
 from audiostyle.run.request import Interruption
 
@@ -27,9 +28,7 @@ __all__ = ["DaskEngine", "join", "local_cluster", "queue_cluster", "work_for"]
 
 _TOPIC = "audiostyle"
 _LOST = "The scheduler is lost{}. Finished rounds are kept, and the same command goes on."
-_SECONDS_WITHOUT_WORKERS = 600.0
-_SECONDS_BETWEEN_LOOKS = 5.0
-_CLOSING_SECONDS = 30.0
+_SECONDS_WITHOUT_WORKERS, _SECONDS_BETWEEN_LOOKS, _CLOSING_SECONDS = 600.0, 5.0, 30.0
 _WORKER: dict[str, Any] = {
     "nthreads": 1,
     "memory_limit": 0,
@@ -58,6 +57,7 @@ class _Obedient:
     name = "audiostyle"
 
     def setup(self, worker: Any) -> None:
+        use_private_numba_cache()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _interruption.signal = 0
 
