@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from audiostyle.command.terminal import show, show_state
+from audiostyle.settings.fields import TIMES
 
 __all__ = ["add_parser", "run", "what_is_measured"]
-
-# What a run is cut to, whatever else it was made with.
-_TIMES = "duration", "duration_style", "offset_content", "offset_style"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -90,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         if not separator:
             raise InputError(f"--set was given {assignment!r}, but takes NAME=VALUE, such as --set n_mels=64.")
         chosen[name.strip()] = value
-    for name in _TIMES:
+    for name in TIMES:
         if getattr(args, name) is not None:
             chosen[name] = getattr(args, name)
     if args.json == args.csv == "-":
@@ -198,7 +196,7 @@ def _run_folder(folder: str, more: list[str], chosen_preset: str | None) -> tupl
             )
     settings = Settings.from_record(record["settings"])
     if chosen_preset is not None:
-        kept = {name: getattr(settings, name) for name in _TIMES}
+        kept = {name: getattr(settings, name) for name in TIMES}
         settings = dataclasses.replace(preset(chosen_preset), **kept)
     content, style = (record["inputs"][role]["path"] for role in ("content", "style"))
     output = os.path.join(folder, sound_name(Settings.from_record(record["settings"])))

@@ -7,10 +7,10 @@ from typing import Any
 from audiostyle.errors import InputError
 from audiostyle.settings.nearest import did_you_mean
 
-__all__ = ["as_text", "check_setting", "parse_setting", "setting"]
+__all__ = ["TIMES", "as_text", "check_setting", "parse_setting", "setting"]
 
-# Settings that may be given as minutes and seconds, or hours, minutes and seconds.
-_TIMES = ("duration", "duration_style", "offset_content", "offset_style")
+#: Settings that say which stretch of the clips is used; they may be given as minutes and seconds, or with hours.
+TIMES = ("duration", "duration_style", "offset_content", "offset_style")
 _CLOCK = re.compile(r"(?:(\d{1,9}):)?(\d{1,9}):([0-5]?\d(?:\.\d*)?)", re.ASCII)
 # Of a weight; a whole number may be larger than any float.
 _LARGEST = 1e300
@@ -80,7 +80,7 @@ def _hint(value: Any, choices: tuple[Any, ...]) -> str:
 def parse_setting(field: Any, text: str) -> Any:
     """Read `text` as a value of the field's type; what cannot be read is left to `check_setting`."""
     default = field.default
-    if field.name in _TIMES and (clock := _CLOCK.fullmatch(text.strip())):
+    if field.name in TIMES and (clock := _CLOCK.fullmatch(text.strip())):
         hours, minutes, seconds = clock.groups()
         return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds)
     try:

@@ -14,6 +14,7 @@ from audiostyle.files import sha256_of_file
 from audiostyle.isolation import isolated
 from audiostyle.pipeline import through_the_image
 from audiostyle.settings import Settings
+from audiostyle.settings.fields import TIMES
 from audiostyle.study.evaluate.all_metrics import evaluate_by_module
 from audiostyle.study.evaluate.outside import Measures
 from audiostyle.study.evaluate.sounds import MINIMUM_SECONDS, Sound, measure
@@ -127,8 +128,7 @@ def evaluate_files(
     """
     from audiostyle.audio.clip import bandpass, load_clip
 
-    kept = "duration", "duration_style", "offset_content", "offset_style"
-    analysis = Settings(**{name: getattr(settings, name) for name in kept})
+    analysis = Settings(**{name: getattr(settings, name) for name in TIMES})
     shortest = min(settings.duration, settings.of_style.duration)
     if shortest < MINIMUM_SECONDS:
         raise InputError(
