@@ -50,7 +50,7 @@ TARGETS = cpu cuda
 image-test:
 	@PYTHONPATH=tests python3 tests/docker/check_image.py $(TARGETS)
 
-# Needs debootstrap, but not .venv.  Another choice: make SUITES=trixie portability-test
+# Needs debootstrap, but not .venv.  Another choice: make SUITES='--with-tests trixie' portability-test
 SUITES = trixie bookworm
 
 portability-test:

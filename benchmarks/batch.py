@@ -22,10 +22,10 @@ from pathlib import Path
 from audiostyle.demo.clips import write_clips
 
 
-def transfers(folder, count):
-    """Two clips, and a table of `count` pairs of them that differ in their seed."""
-    write_clips(folder / "clips", 3.0)
-    rows = [f"clips/rock.wav,clips/reggae.wav,{seed}" for seed in range(count)]
+def transfers(folder, args):
+    """Two clips, and a table of pairs of them that differ in their seed."""
+    write_clips(folder / "clips", float(args.duration))
+    rows = [f"clips/rock.wav,clips/reggae.wav,{seed}" for seed in range(args.count)]
     (folder / "pairs.csv").write_text("content,style,seed\n" + "\n".join(rows) + "\n")
 
 
@@ -49,7 +49,7 @@ def throughput(args):
     best = dict.fromkeys(kinds, float("inf"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        transfers(folder, args.count)
+        transfers(folder, args)
         for turn in range(args.turns + 1):
             for kind, how in kinds.items():
                 place = folder / f"{turn} {kind}"
@@ -70,7 +70,7 @@ def overhead(args):
     used = {"batch": float("inf"), "plain": float("inf")}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        transfers(folder, args.count)
+        transfers(folder, args)
         clips = folder / "clips" / "rock.wav", folder / "clips" / "reggae.wav"
         for turn in range(args.turns + 1):
             how = [*settings(args), "--threads", 1]
@@ -108,7 +108,7 @@ def main():
     parser.add_argument("what", choices=("throughput", "overhead", "plan"))
     parser.add_argument("--count", type=int, default=4, help="transfers in a batch")
     parser.add_argument("--turns", type=int, default=2)
-    parser.add_argument("--duration", default="3")
+    parser.add_argument("--duration", default="10")
     parser.add_argument("--iterations", default="4", help="one less is the number of rounds (D5)")
     parser.add_argument("--lines", type=int, default=100_000)
     args = parser.parse_args()

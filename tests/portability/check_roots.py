@@ -2,9 +2,10 @@
 
 debootstrap makes each root in a scratch folder, with nothing in it but Debian's minimum and a fresh clone of
 this repository's last commit.  Everything but apt runs there as a user of that Debian, as the README's
-reader would.  Then ``pip install .`` is tried in an empty environment.  The roots are removed afterwards.
+reader would.  Then ``pip install .`` is tried in an empty environment, and with --with-tests ``make test``.  The
+roots are removed afterwards.
 
-Usage: check_roots.py [SUITE ...]; the suites are Debian's, by default trixie (13) and bookworm (12).
+Usage: check_roots.py [--with-tests] [SUITE ...]; the suites are Debian's, by default trixie (13) and bookworm (12).
 """
 
 import os
@@ -88,8 +89,8 @@ class Debian:
         self.step("git clone", lambda: subprocess.run(clone, capture_output=True, text=True, check=False))
         self.type(f"chown -R reader: {CLONE}", root=True, folder="/")
 
-    def check(self):
-        """Follow the README, then install the package."""
+    def check(self, with_tests):
+        """Follow the README, then install the package; with_tests runs ``make test`` last."""
         for line in readme_lines((self.tree / CLONE[1:] / "README.md").read_text()):
             self.type(*as_typed(line))
         self.type("test -s demo_output/output.wav")
@@ -98,13 +99,15 @@ class Debian:
         shown = self.type(f"{shlex.quote(HOME)}/empty/bin/audiostyle --version", folder="/").stdout
         if version not in shown:
             raise Failed(f"{self.suite}: audiostyle --version says {shown!r} and not {version}")
+        if with_tests:
+            say(self.type("make test").stdout.rstrip().rsplit("\n", 1)[-1])
 
 
 def say(text):
     print(text, flush=True)
 
 
-def main(suites):
+def main(suites, with_tests=False):
     if os.geteuid():
         say("portability-test was skipped: it needs root (sudo make portability-test).")
         return 0
@@ -117,7 +120,7 @@ def main(suites):
             debian = Debian(suite, Path(folder) / suite)
             try:
                 debian.make()
-                debian.check()
+                debian.check(with_tests)
             except Failed as failure:
                 say(f"  FAILED  {failure}")
                 return 1
@@ -126,4 +129,5 @@ def main(suites):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or ["trixie", "bookworm"]))
+    asked = [word for word in sys.argv[1:] if word != "--with-tests"]
+    sys.exit(main(asked or ["trixie", "bookworm"], with_tests="--with-tests" in sys.argv))
