@@ -13,6 +13,7 @@ from audiostyle.audio.clip import bandpass, load_clip, to_int16
 from audiostyle.audio.inversion import invert
 from audiostyle.audio.output_level import level_of
 from audiostyle.audio.representation import in_time_with, spectrogram_to_values, values_to_spectrogram
+from audiostyle.audio.row_levels import with_row_levels
 from audiostyle.audio.spectrogram import log_spectrogram
 from audiostyle.image import image_to_tensor, tensor_to_values, values_to_image
 from audiostyle.settings import Settings
@@ -114,12 +115,20 @@ def read_back(
     ----------
     tensor : np.ndarray ``(1, 3, height, width)``
     content, style : Analysis
-        Whose range of values the tensor's grey levels are given (D10).
+        Whose range of values the tensor's grey levels are given (D10); the style's rows have the levels that the
+        result's may get (T26).
     settings : Settings
     """
     ranges = {"content": content.value_range, "style": style.value_range}
     values = tensor_to_values(tensor, ranges, settings)
+    if settings.row_levels == "style":
+        values = with_row_levels(values, style.values, _time_axis(settings))
     return values, values_to_spectrogram(values, settings)
+
+
+def _time_axis(settings: Settings) -> int:
+    """Which axis of the values is time (D7)."""
+    return 0 if (settings.representation, settings.spec_orientation) == ("spectrogram", "time_rows") else 1
 
 
 def sound_of(

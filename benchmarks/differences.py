@@ -85,6 +85,8 @@ TRAPS = [
     ("T25", "content and style have one length, and the formulas one M; with another length of the style its sums over "
      "positions are taken as if its sound went on for as long as the image (network/fitting.py)", "losses.py:18",
      "`duration_style` (`--duration-style`)"),
+    ("T26", "nothing holds the level of a single row, and \"entire rows\" end too bright (section 4.2)", "run.py:106",
+     "`row_levels`"),
 ]  # fmt: skip
 NO_CHOICE = [
     ("T3", "mel is float32 before it is quantised, the spectrogram float64", "mfcc.py:298", "image.py, as released"),

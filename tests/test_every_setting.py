@@ -18,14 +18,12 @@ from scipy.io import wavfile
 from audiostyle.api import make_objective
 from audiostyle.audio.clip import to_int16
 from audiostyle.audio.inversion import invert
-from audiostyle.audio.representation import values_to_spectrogram
 from audiostyle.audio.sound_writer import sound_name, write_sound
 from audiostyle.errors import InputError
-from audiostyle.image import tensor_to_values
 from audiostyle.network.gpu.device import resolve_device
 from audiostyle.network.start import start_theano
 from audiostyle.optimise import descend, start_image
-from audiostyle.pipeline import analyse
+from audiostyle.pipeline import analyse, read_back
 from audiostyle.settings import Settings
 from audiostyle.weights.load import load_weights
 
@@ -68,6 +66,7 @@ OF_SOUND = {
     "quantise_rounding": ({}, "round", "image"),
     "output_channel": ({}, "green", "values back"),
     "denormalise_range": ({}, "style", "values back"),
+    "row_levels": ({}, "style", "values back"),
     "inversion": ({}, "griffinlim", "waves"),
     "inversion_iterations": ({}, 3, "waves"),
     "inversion_phase": (TEXTBOOK, "pghi", "waves"),
@@ -165,9 +164,8 @@ def sound_stages(folder, settings):
         for name in ("samples", "bandpassed", "spectrogram", "values", "image", "tensor")
     }
     noise = np.random.RandomState(3).uniform(-128, 128, content.tensor.shape).astype(np.float32)
-    ranges = {"content": content.value_range, "style": style.value_range}
-    stages["values back"] = [tensor_to_values(noise, ranges, settings)]
-    stages["spectrogram back"] = [values_to_spectrogram(tensor_to_values(content.tensor, ranges, settings), settings)]
+    stages["values back"] = [read_back(noise, content, style, settings)[0]]
+    stages["spectrogram back"] = [read_back(content.tensor, content, style, settings)[1]]
     waves = []
     samples = invert(
         stages["spectrogram back"][0],

@@ -22,6 +22,7 @@ __all__ = ["WAY_BACK", "render", "rendered_name", "rendering_settings"]
 WAY_BACK = (
     "output_channel",
     "denormalise_range",
+    "row_levels",
     "inversion",
     "inversion_iterations",
     "inversion_phase",

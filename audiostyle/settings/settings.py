@@ -2,7 +2,7 @@
 
 One frozen dataclass holds them all: a run is described completely by its two clips, its weights and
 its :class:`Settings`, and every run records the three.  A field's metadata says what it means, which
-row of the differences table (D1..D12, T1..T25, see ``docs/differences.md``) it belongs to, and which
+row of the differences table (D1..D12, T1..T26, see ``docs/differences.md``) it belongs to, and which
 values it may take.  The defaults are what the authors' code does (``released``); whatever differs is
 named.
 """
@@ -124,6 +124,13 @@ class Settings:
         "whose minimum and maximum the result is stretched to; mean is half way between the two",
         rows="D10",
         choices=("content", "style", "mean"),
+    )
+    row_levels: str = setting(
+        "kept",
+        "kept: each row of the result keeps the level that the descent gave it; style: it gets mean and deviation in "
+        "time of the style's row, so that no row is stuck",
+        rows="T26",
+        choices=("kept", "style"),
     )
 
     # image -> network
