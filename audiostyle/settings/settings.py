@@ -127,8 +127,7 @@ class Settings:
     )
     row_levels: str = setting(
         "kept",
-        "kept: each row of the result keeps the level that the descent gave it; style: it gets mean and deviation in "
-        "time of the style's row, so that no row is stuck",
+        "level of each row of the result: kept, or the style's (mean and deviation in time), so that no row is stuck",
         rows="T26",
         choices=("kept", "style"),
     )
