@@ -19,15 +19,14 @@ def test_every_value_of_a_preset_changes_something(name):
         assert getattr(settings, field) == value != getattr(released, field)
 
 
-def test_listening_mends_all_that_corrected_mends():
-    changed = {"inversion_iterations"}
-    corrected, listening = (dataclasses.asdict(preset(name)) for name in ("corrected", "listening"))
-    assert {name: listening[name] for name in PRESETS["corrected"] if name not in changed} == {
-        name: corrected[name] for name in PRESETS["corrected"] if name not in changed
-    }
-    assert preset("listening").rounds == 4
+@pytest.mark.parametrize(("name", "rounds"), [("listening", 2), ("rhythm", 4)])
+def test_what_is_to_be_heard_mends_all_that_corrected_mends(name, rounds):
+    mended = {field: value for field, value in PRESETS["corrected"].items() if field != "inversion_iterations"}
+    settings = dataclasses.asdict(preset(name))
+    assert {field: settings[field] for field in mended} == mended
+    assert preset(name).rounds == rounds
 
 
 def test_an_unknown_preset_is_refused():
-    with pytest.raises(InputError, match="released, paper, corrected, listening"):
+    with pytest.raises(InputError, match="released, paper, corrected, listening, rhythm"):
         preset("better")

@@ -27,6 +27,23 @@ _CORRECTED: dict[str, Any] = {
     "int16_peak": "clip",  # T13
 }
 
+# The content in the style's sound: docs/listening.md has what was tried and measured.
+_LISTENING: dict[str, Any] = {
+    **_CORRECTED,
+    "rowac": True,
+    "colac": True,
+    "n_mels": 192,  # a finer picture keeps more of the content, and its timbre is nearer the style's
+    "start": "content",  # T15
+    "restart": "continue",  # T16
+    "iterations": 3,  # D5: two rounds; with each more there is less of the content and no more of the timbre
+    "ac_mean": "removed",  # T23: only then are rows of the content's rhythm turned to the style's ...
+    "row_weight": 1e-7,  # ... and with this weight, where the content's has its say, too
+    "row_levels": "style",  # T26
+    "inversion_phase": "pghi",  # T12
+    "inversion_iterations": 200,  # T12
+    "output_level": "loudness",  # T14
+}
+
 PRESETS: dict[str, dict[str, Any]] = {
     # What the authors' code does.
     "released": {},
@@ -46,25 +63,19 @@ PRESETS: dict[str, dict[str, Any]] = {
         "quantise_maximum": "clip",
     },
     "corrected": _CORRECTED,
-    # The best found so far for listening: docs/listening.md has what was tried and measured.
-    "listening": {
-        **_CORRECTED,
-        "rowac": True,
-        "colac": True,
-        "start": "content",  # T15
-        "restart": "continue",  # T16
-        "iterations": 5,  # D5: four rounds, about as many evaluations as were tried; more are allowed
-        "ac_mean": "removed",  # T23: only then are rows of the content's rhythm turned to the style's ...
-        "row_weight": 3e-6,  # ... and with this weight the term is as large as the others
-        "inversion_phase": "pghi",  # T12
-        "inversion_iterations": 200,  # T12
-        "output_level": "loudness",  # T14
+    "listening": _LISTENING,
+    # The same with the style's beat and course, at the cost of the content's.
+    "rhythm": {
+        **{name: value for name, value in _LISTENING.items() if name != "ac_mean"},  # T23: the loudness's course, too
+        "content_weight": 0.0,
+        "row_weight": 1e-5,
+        "iterations": 5,
     },
 }
 
 
 def preset(name: str) -> Settings:
-    """Return the settings of a preset: ``released``, ``paper``, ``corrected`` or ``listening``.
+    """Return the settings of a preset: ``released``, ``paper``, ``corrected``, ``listening`` or ``rhythm``.
 
     Raises
     ------
