@@ -8,10 +8,9 @@
 Numbers are medians over the pairs; pictures are of the first.
 """
 
-import csv
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from PIL import Image
 
 from audiostyle.run.archive import ARCHIVE_NAME, Archive
 from audiostyle.settings import PRESETS, Settings
+from benchmarks.preset_table import MEASURES, Row, numbers, read
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 # Setting, what it weighs, what turning it does.
@@ -30,21 +30,12 @@ WEIGHTS = {
     "column_weight": "how much it is to repeat along the frequencies as the style's does",
     "start_noise": "no weight, but where the descent begins: 0 the content's picture, 1 noise",
 }
-# Column of results.csv, heading, digits.
-MEASURES = (
-    ("mfcc_frechet_style", "timbre, distance to the style", 0),
-    ("mel_change_correlation_content", "changes, as the content's", 2),
-    ("chroma_change_cosine_content", "harmony, as the content's", 2),
-    ("row_ac_r_style", "beat, as the style's", 2),
-    ("pulse_clarity", "pulse clarity", 2),
-    ("stuck_row_count", "stuck rows", 1),
-)
 HEAD = """\
 # Tuning
 
 What each weight does, one at a time, beside `--preset listening`: its own value is in bold, and the other settings are
-as the preset has them. 5 s of each clip, {evaluations} evaluations, numbers are medians over {pairs} pairs of real
-music, and the pictures (mel, low frequencies below, one for each value from left to right) are of {first}.
+as the preset has them. {duration:g} s of each clip, {evaluations} evaluations, numbers are medians over {pairs} pairs
+of real music, and the pictures (mel, low frequencies below, one for each value from left to right) are of {first}.
 
 `audiostyle batch` made the transfers and `benchmarks/tuning_page.py` made this page of them:
 
@@ -60,17 +51,15 @@ and about 0 for clips that have nothing to do with each other; a stuck row is a 
 # Grey levels in pixels, which keep a strip of five below 40 kB.
 _LEVELS, _GAP = 16, 6
 
-Row = Mapping[str, str]
-
 
 def main() -> None:
     """Write the page."""
     batch = Path(sys.argv[1])
-    with open(batch / "results.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = [row for pair in read(batch).values() for preset in pair.values() for row in preset]
     usual = {name: PRESETS["listening"].get(name, getattr(Settings(), name)) for name in WEIGHTS}
     pairs = list(dict.fromkeys(row["name"] for row in rows))
-    lines = [HEAD.format(pairs=len(pairs), first=pairs[0], evaluations=rows[0]["evaluations"])]
+    usual_run = {"evaluations": rows[0]["evaluations"], "duration": float(rows[0]["duration"])}
+    lines = [HEAD.format(pairs=len(pairs), first=pairs[0], **usual_run)]
     for weight, meaning in WEIGHTS.items():
         others = {name: value for name, value in usual.items() if name != weight}
         chosen = [row for row in rows if all(float(row[name]) == value for name, value in others.items())]
@@ -101,8 +90,8 @@ def pick(rows: Sequence[Row], weight: str, value: float) -> list[Row]:
 
 
 def middle(rows: Sequence[Row], column: str, digits: int) -> str:
-    """Return the median of a column, without what is not defined."""
-    return f"{statistics.median(float(row[column]) for row in rows if row[column] not in ('', 'nan')):.{digits}f}"
+    """Return the median of a column."""
+    return f"{statistics.median(numbers(rows, column)):.{digits}f}"
 
 
 def strip(folders: Sequence[Path], target: Path) -> None:
