@@ -164,7 +164,7 @@ def _blocks(file: Any, count: int) -> Iterator[np.ndarray]:
 
 def _gather(blocks: Iterator[np.ndarray], skip: int, count: int) -> np.ndarray:
     """Skip frames, then average the channels of `count` frames, or of as many as there are."""
-    parts = [np.empty(0)]
+    parts: list[np.ndarray] = [np.empty(0)]
     for block in blocks:
         skipped = min(skip, len(block))
         skip -= skipped

@@ -5,7 +5,7 @@ one function does both.  Targets (content activation, Gram matrices, power spect
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import theano
@@ -63,7 +63,7 @@ class Objective:
         every_term: bool = False,
     ) -> None:
         self.settings = settings
-        self.shape: tuple[int, int, int, int] = content.shape  # type: ignore[assignment]
+        self.shape = cast(tuple[int, int, int, int], content.shape)
         self.dtype = np.dtype(settings.float_type)
         self.terms = loss_terms(settings, every_term)
         if not any(term.weight for term in self.terms):

@@ -79,7 +79,7 @@ def normalise(arrays: Sequence[_Array], means: Mapping[str, _Array]) -> list[npt
         32 float32 arrays; computed in float64 and rounded once.
     """
     result: list[npt.NDArray[np.float32]] = []
-    before = np.ones(CONV_LAYERS[0].n_in)
+    before: np.ndarray = np.ones(CONV_LAYERS[0].n_in)
     for index, layer in enumerate(CONV_LAYERS):
         mean = np.where(means[layer.name] < DEAD_BELOW, 1.0, means[layer.name])
         kernels = arrays[2 * index] * before[:, np.newaxis, np.newaxis] / mean[:, np.newaxis, np.newaxis, np.newaxis]

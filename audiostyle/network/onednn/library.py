@@ -277,7 +277,7 @@ class Library:
         per_plane = width if down else height
 
         def arrange() -> np.ndarray:
-            rows = target.reshape(batch * channels, per_plane, -1)
+            rows: np.ndarray = target.reshape(batch * channels, per_plane, -1)
             if blocked:
                 return rows.reshape(-1, self.block, *rows.shape[1:]).transpose(0, 2, 3, 1)
             if not down:
