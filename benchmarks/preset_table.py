@@ -38,12 +38,17 @@ Row = Mapping[str, str]
 
 
 def read(batch: Path) -> dict[str, dict[str, list[Row]]]:
-    """Return rows by pair, then by preset, each with what its own clips and sound say besides."""
+    """Return rows by pair, then by preset, each with what its own clips and sound say; what is not measured is left."""
     found: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     with open(batch / "results.csv", newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
+        for row in filter(measured, csv.DictReader(file)):
             found[f"{row['content_label']} -> {row['style_label']}"][row["preset"]].append(row | beside(batch, row))
     return found
+
+
+def measured(row: Row) -> bool:
+    """Say whether a row has its metrics."""
+    return bool(row["mfcc_frechet_style"])
 
 
 def beside(batch: Path, row: Row) -> dict[str, str]:
@@ -59,7 +64,7 @@ def beside(batch: Path, row: Row) -> dict[str, str]:
     window = 2048
     ends = max(peaks[:window].max(), peaks[-window:].max())
     numbers = {
-        "pulse_share": float(row["pulse_clarity"]) / style["pulse_clarity"],
+        "pulse_share": float(row["pulse_clarity"] or "nan") / (style["pulse_clarity"] or np.nan),
         "stuck_row_count_more": max(float(row["stuck_row_count"]) - style["stuck_row_count"], 0.0),
         "loudest_end": ends / peaks[window:-window].max(),
         "louder": loudness(sound, rate) - loudness(content, stretch.sample_rate),
@@ -73,7 +78,9 @@ def numbers(rows: Iterable[Row], column: str) -> list[float]:
 
 
 def spread(values: list[float], digits: int) -> str:
-    """Return the median, and the range where there is one: ``0.33 (0.27 to 0.43)``."""
+    """Return the median, and the range where there is one: ``0.33 (0.27 to 0.43)``; a dash for no number."""
+    if not values:
+        return "-"
     low, middle, high = (f"{value:.{digits}f}" for value in (min(values), statistics.median(values), max(values)))
     return middle if low == high else f"{middle} ({low} to {high})"
 
