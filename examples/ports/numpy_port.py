@@ -141,7 +141,7 @@ def spread_over_bins(mel, filters):
 
 def inverse(log_spec):
     """All syntheses: the samples of each, and how far each frame but the first was slid."""
-    magnitude = np.float64(10**log_spec)
+    magnitude = np.float64((10 ** np.float64(log_spec)).astype(log_spec.dtype))
     # Each bin and the one below it, at both ends the bin itself: negative frequencies that are one off.
     lower = np.hstack([magnitude[:, :1], magnitude])
     target = (lower + np.hstack([magnitude, magnitude[:, -1:]])) / 2

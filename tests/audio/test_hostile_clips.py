@@ -266,7 +266,7 @@ def test_odd_file_with_the_sound_in_it_is_read(tmp_path, content):
         ("none/clip.wav", "There is no file"),
         ("good.wav/clip.wav", "cannot be opened: Not a directory"),
         ("a" * 300, "cannot be opened: File name too long"),
-        ("a\0b.wav", "cannot be opened: embedded null byte"),
+        ("a\0b.wav", "cannot be opened: .*embedded null"),
         ("new\nline.wav", r"'new\\nline.wav'"),
         ("\x1b[2J.wav", r"\\x1b\[2J"),
         (os.fsdecode(b"\xff.wav"), r"\\udcff.wav"),

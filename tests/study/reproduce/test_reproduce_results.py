@@ -57,7 +57,7 @@ def test_no_path_of_the_machine_is_published(document, reproduced):
     text = json.dumps(document)
     for folder in (sys.prefix, str(reproduced), "site-packages"):
         assert folder not in text
-    assert {one["machine"]["blas"].startswith("libopenblas") for one in document["experiments"].values()} == {True}
+    assert {"openblas" in one["machine"]["blas"] for one in document["experiments"].values()} == {True}
 
 
 def test_numbers_are_those_of_the_runs(document, reproduced):
