@@ -47,8 +47,7 @@ def decode(path: str | os.PathLike[str], name: str, settings: Settings, offset: 
     import soundfile
 
     try:
-        # Bytes, since soundfile cannot encode the surrogates of an undecodable file name.
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        with _opened(path) as file:
             rate, frames = file.samplerate, file.frames
             _check_header(name, rate, frames)
             start, count, skip = _stretch(rate, settings, offset)
@@ -57,7 +56,7 @@ def decode(path: str | os.PathLike[str], name: str, settings: Settings, offset: 
             file.seek(start)
             mono = _gather(_blocks(file, count), 0, count)
         reason = None
-    except (soundfile.SoundFileError, TypeError, ValueError) as error:  # TypeError: a name that ends in .raw
+    except (soundfile.SoundFileError, TypeError, ValueError) as error:
         reason = getattr(error, "error_string", str(error))
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror or error}.") from None
@@ -70,9 +69,7 @@ def decode(path: str | os.PathLike[str], name: str, settings: Settings, offset: 
 
 def decode_channels(path: str | os.PathLike[str], settings: Settings) -> tuple[np.ndarray, int]:
     """Decode the content's stretch with all its channels; return it, ``(n_samples, n_channels)``, and the rate."""
-    import soundfile
-
-    with soundfile.SoundFile(os.fsencode(path)) as file:
+    with _opened(path) as file:
         rate = file.samplerate
         file.seek(min(round(settings.offset_content * rate), file.frames))
         return file.read(round(settings.duration * rate), dtype="float64", always_2d=True), rate
@@ -83,10 +80,17 @@ def header_of(path: str | os.PathLike[str]) -> tuple[float, int] | None:
     import soundfile
 
     try:
-        info = soundfile.info(os.fsencode(path))
+        with _opened(path) as file:
+            return (file.frames / file.samplerate, file.samplerate) if file.samplerate > 0 else None
     except (soundfile.SoundFileError, OSError, ValueError, TypeError):
         return None
-    return (info.frames / info.samplerate, info.samplerate) if info.samplerate > 0 else None
+
+
+def _opened(path: str | os.PathLike[str]) -> Any:
+    """Open a sound file without its name, by whose end soundfile would take it for samples without a header (.raw)."""
+    import soundfile
+
+    return soundfile.SoundFile(os.open(path, os.O_RDONLY))
 
 
 def _decode_otherwise(

@@ -280,7 +280,8 @@ def test_hostile_name(tmp_path, monkeypatch, good, name, message):
 
 
 @pytest.mark.parametrize("name", ["clip.raw", "clip.RAW", "clip.mp3", "clip", "clip.flac"])
-def test_the_suffix_decides_nothing(tmp_path, name):
+def test_the_suffix_decides_nothing(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("PATH", "")  # without ffmpeg
     (tmp_path / name).write_bytes(b"nonsense")
     assert "not a sound file" in refused(tmp_path / name)
     (tmp_path / name).write_bytes(riff())
