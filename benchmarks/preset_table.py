@@ -20,7 +20,7 @@ from audiostyle.audio.clip import load_clip
 from audiostyle.audio.loudness import loudness
 from audiostyle.settings import Settings
 
-# Column of results.csv or name of `beside`'s, heading, digits.
+# Column of results.csv or key of what `beside` returns, heading, digits.
 MEASURES = (
     ("mfcc_frechet_style", "MFCC distance to the style", 0),
     ("mel_change_correlation_content", "mel change correlation with the content", 2),
@@ -38,7 +38,7 @@ Row = Mapping[str, str]
 
 
 def read(batch: Path) -> dict[str, dict[str, list[Row]]]:
-    """Return rows by pair, then by preset, each with what its own clips and sound say; what is not measured is left."""
+    """Return rows by pair, then by preset, each with what its clips and sound say; without what is not measured."""
     found: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     with open(batch / "results.csv", newline="", encoding="utf-8") as file:
         for row in filter(measured, csv.DictReader(file)):

@@ -1,7 +1,7 @@
 """Levels of the result's rows: those of the style's, where they are asked for.
 
 Nothing in the method holds the level of a single row: the descent makes "entire rows (i.e. frequencies)" too bright
-(section 4.2, T26), and those buzz.  A row with the mean and deviation in time of the style's row cannot be one of
+(section 4.2, T26), and those buzz.  A row with the mean and deviation in time of the style's row is seldom one of
 them unless the style's is; and the long-term spectrum, most of what timbre is, becomes the style's.
 """
 

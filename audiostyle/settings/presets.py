@@ -64,7 +64,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "corrected": _CORRECTED,
     "listening": _LISTENING,
-    # The same with the style's beat and course, at the cost of the content's.
+    # The same with more of the style's beat and course, and less of the content's harmony.
     "rhythm": {
         **{name: value for name, value in _LISTENING.items() if name != "ac_mean"},  # T23: the loudness's course, too
         "content_weight": 0.0,

@@ -127,7 +127,7 @@ class Settings:
     )
     row_levels: str = setting(
         "kept",
-        "level of each row of the result: kept, or the style's (mean and deviation in time), so that no row is stuck",
+        "level of each row of the result: kept, or the style's (mean and deviation in time), so that rows seldom buzz",
         rows="T26",
         choices=("kept", "style"),
     )
