@@ -12,7 +12,7 @@ import numpy as np
 from audiostyle.audio.clip import bandpass, load_clip, to_int16
 from audiostyle.audio.inversion import invert
 from audiostyle.audio.output_level import level_of
-from audiostyle.audio.representation import in_time_with, spectrogram_to_values, values_to_spectrogram
+from audiostyle.audio.representation import in_time_with, spectrogram_to_values, time_axis, values_to_spectrogram
 from audiostyle.audio.row_levels import with_row_levels
 from audiostyle.audio.spectrogram import log_spectrogram
 from audiostyle.image import image_to_tensor, tensor_to_values, values_to_image
@@ -122,13 +122,8 @@ def read_back(
     ranges = {"content": content.value_range, "style": style.value_range}
     values = tensor_to_values(tensor, ranges, settings)
     if settings.row_levels == "style":
-        values = with_row_levels(values, style.values, _time_axis(settings))
+        values = with_row_levels(values, style.values, time_axis(settings))
     return values, values_to_spectrogram(values, settings)
-
-
-def _time_axis(settings: Settings) -> int:
-    """Which axis of the values is time (D7)."""
-    return 0 if (settings.representation, settings.spec_orientation) == ("spectrogram", "time_rows") else 1
 
 
 def sound_of(

@@ -15,7 +15,7 @@ from audiostyle.audio.mel import check_columns, from_mel, n_columns, to_mel
 from audiostyle.audio.spectrogram import n_frames
 from audiostyle.settings import Settings
 
-__all__ = ["image_shape", "in_time_with", "spectrogram_to_values", "values_to_spectrogram"]
+__all__ = ["image_shape", "in_time_with", "spectrogram_to_values", "time_axis", "values_to_spectrogram"]
 
 
 def spectrogram_to_values(log_spec: np.ndarray, settings: Settings, samples: np.ndarray | None = None) -> np.ndarray:
@@ -39,6 +39,11 @@ def spectrogram_to_values(log_spec: np.ndarray, settings: Settings, samples: np.
         float64 ``(n_frames, n_bins)``, or its transpose with ``spec_orientation="time_columns"`` (D7).
     """
     return _REPRESENTATIONS[settings.representation].forwards(log_spec, settings, samples)
+
+
+def time_axis(settings: Settings) -> int:
+    """Return which axis of values and images is time, -1 or -2 (D7)."""
+    return -2 if (settings.representation, settings.spec_orientation) == ("spectrogram", "time_rows") else -1
 
 
 def in_time_with(samples: np.ndarray, settings: Settings) -> np.ndarray:

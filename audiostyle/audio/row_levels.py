@@ -10,7 +10,7 @@ import numpy as np
 __all__ = ["with_row_levels"]
 
 
-def with_row_levels(values: np.ndarray, model: np.ndarray, time_axis: int = 1) -> np.ndarray:
+def with_row_levels(values: np.ndarray, model: np.ndarray, time_axis: int = -1) -> np.ndarray:
     """Give each row mean and standard deviation in time of another picture's row.
 
     Parameters
@@ -20,7 +20,7 @@ def with_row_levels(values: np.ndarray, model: np.ndarray, time_axis: int = 1) -
     model : np.ndarray ``(n_rows, n_model_columns)``
         Where the levels come from; it may be shorter or longer.
     time_axis : int
-        0 if columns are frequencies, for both.
+        -2 if columns are frequencies, for both.
 
     Returns
     -------

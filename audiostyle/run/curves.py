@@ -7,6 +7,7 @@ time runs down the image, and the authors' plots make up for it while their loss
 
 import numpy as np
 
+from audiostyle.audio.representation import time_axis
 from audiostyle.settings import Settings
 
 __all__ = ["DIRECTIONS", "autocorrelation_curve", "autocorrelation_derivative", "direction_axis"]
@@ -35,8 +36,8 @@ def direction_axis(direction: str, settings: Settings) -> int:
     """
     if direction not in DIRECTIONS:
         raise ValueError(f"{direction!r} is neither 'row' nor 'column'")
-    time_runs_down = settings.representation == "spectrogram" and settings.spec_orientation == "time_rows"
-    return -2 if time_runs_down == (direction == "row") else -1
+    along_time = time_axis(settings)
+    return along_time if direction == "row" else -3 - along_time
 
 
 def autocorrelation_curve(values: np.ndarray, direction: str, settings: Settings) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Rows of the result with the levels of the style's (T26)."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -8,7 +9,7 @@ from numpy.testing import assert_allclose
 
 from audiostyle.audio.row_levels import with_row_levels
 from audiostyle.audio.stuck_rows import stuck_rows
-from audiostyle.pipeline import analyse_samples, synthesise
+from audiostyle.pipeline import analyse_samples, read_back, synthesise
 from audiostyle.settings import Settings
 
 LEVELS = st.floats(-4, 0, width=32)
@@ -42,7 +43,7 @@ def test_rows_get_mean_and_deviation():
     found = with_row_levels(values, model)
     assert_allclose(found.mean(axis=1), model.mean(axis=1), atol=0.02)
     assert_allclose(found.std(axis=1), model.std(axis=1), rtol=0.05)
-    assert_allclose(with_row_levels(values.T, model.T, time_axis=0), found.T)
+    assert_allclose(with_row_levels(values.T, model.T, time_axis=-2), found.T)
 
 
 def test_what_varies_within_a_row_keeps_its_course():
@@ -54,6 +55,14 @@ def test_what_varies_within_a_row_keeps_its_course():
 
 def noise(seed):
     return np.random.RandomState(seed).standard_normal(22050)
+
+
+@pytest.mark.parametrize(("orientation", "time"), [("time_rows", 0), ("time_columns", 1)])
+def test_rows_of_a_spectrogram_are_its_frequencies(orientation, time):
+    settings = Settings(representation="spectrogram", spec_zoom=1, spec_orientation=orientation, row_levels="style")
+    content, style = (analyse_samples(noise(seed) * (1 + seed), noise(seed), settings) for seed in (0, 1))
+    found = read_back(content.tensor, content, style, settings)[0]
+    assert_allclose(found.mean(time), style.values.mean(time), atol=0.02)
 
 
 def test_a_stuck_row_is_not_heard():
