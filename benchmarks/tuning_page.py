@@ -34,8 +34,8 @@ HEAD = """\
 # Tuning
 
 What each weight does, one at a time, beside `--preset listening`: its own value is in bold, and the other settings are
-as the preset has them. {duration:g} s of each clip, {evaluations} evaluations, numbers are medians over {pairs} pairs
-of real music, and the pictures (mel, low frequencies below, one for each value from left to right) are of {first}.
+as the preset has them. {duration:g} s of each clip, {evaluations} evaluations; numbers are medians over the pairs of
+clips ({pairs}), and the pictures (mel, low frequencies below, one for each value from left to right) are of {first}.
 
 `audiostyle batch` made the transfers and `benchmarks/tuning_page.py` made this page of them:
 
@@ -45,10 +45,11 @@ audiostyle batch pairs.csv -o tuning --grid benchmarks/tuning.toml
 .venv/bin/python -m benchmarks.tuning_page tuning
 ```
 
-[metrics.md](metrics.md) defines the numbers. Timbre is a distance: less is nearer. The others are likenesses, 1 at most
-and about 0 for clips that have nothing to do with each other; a stuck row is a frequency that sounds all the time.
+[metrics.md](metrics.md) and [listening.md](listening.md) define the numbers. The MFCC distance is less where timbres
+are nearer; correlation, cosine, likeness and r are 1 at most, and about 0 for clips that have nothing to do with each
+other.
 """
-# Grey levels in pixels, which keep a strip of five below 40 kB.
+# Grey levels, few enough for a strip of five below 50 kB, and white pixels between pictures.
 _LEVELS, _GAP = 16, 6
 
 
@@ -57,9 +58,9 @@ def main() -> None:
     batch = Path(sys.argv[1])
     rows = [row for pair in read(batch).values() for preset in pair.values() for row in preset]
     usual = {name: PRESETS["listening"].get(name, getattr(Settings(), name)) for name in WEIGHTS}
-    pairs = list(dict.fromkeys(row["name"] for row in rows))
+    names = list(dict.fromkeys(row["name"] for row in rows))
     usual_run = {"evaluations": rows[0]["evaluations"], "duration": float(rows[0]["duration"])}
-    lines = [HEAD.format(pairs=len(pairs), first=pairs[0], **usual_run)]
+    lines = [HEAD.format(pairs=", ".join(names), first=names[0], **usual_run)]
     for weight, meaning in WEIGHTS.items():
         others = {name: value for name, value in usual.items() if name != weight}
         chosen = [row for row in rows if all(float(row[name]) == value for name, value in others.items())]
