@@ -117,8 +117,16 @@ def test_blas_kernels_for_a_processor_that_openblas_does_not_know(monkeypatch):
     assert chosen("AuthenticAMD", 25, "avx2", authors=True, before="Zen") == "Zen"
 
 
+def test_blas_threads_do_not_spin_while_the_network_runs(monkeypatch):
+    monkeypatch.delenv("OPENBLAS_THREAD_TIMEOUT", raising=False)
+    choose_blas_kernels()
+    assert os.environ["OPENBLAS_THREAD_TIMEOUT"] == "20"
+
+
 def test_the_users_own_choice_of_blas_kernels_stays(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_THREAD_TIMEOUT", "26")
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Zen")
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: "vendor_id: AuthenticAMD\ncpu family: 26\nflags: avx2\n")
     choose_blas_kernels()
     assert os.environ["OPENBLAS_CORETYPE"] == "Zen"
+    assert os.environ["OPENBLAS_THREAD_TIMEOUT"] == "26"
