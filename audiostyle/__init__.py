@@ -9,7 +9,7 @@ The house, in the order in which a sound goes through it:
 - ``weights/``    weights files of any form -> 32 arrays
 - ``network/``    the only room with Theano: VGG-19, the losses and their table, one compiled objective
 - ``optimise.py`` from noise downhill: the start image, rounds of L-BFGS, a record of every step; ``lbfgs.py``
-  is an L-BFGS that can be put down and taken up again
+  is scipy's, which can be put down and taken up again, ``two_loop.py`` one with less arithmetic
 - ``api.py``      a whole transfer in memory, for those who program
 - ``run/``        a transfer on disk: folder, archive, pictures, sound
 - ``study/``      what uses runs: stages for ports, metrics, the paper's experiments

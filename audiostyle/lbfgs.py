@@ -12,7 +12,7 @@ C. Zhu, R. Byrd, P. Lu and J. Nocedal, Algorithm 778: L-BFGS-B, ACM Trans. Math.
 550-560: the reverse communication and the arrays.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import scipy
@@ -20,11 +20,12 @@ from scipy.optimize import _lbfgsb
 
 from audiostyle.errors import RunError
 
-__all__ = ["Lbfgs"]
+__all__ = ["FACTOR", "GRADIENT", "LIMIT", "PAIRS", "SEARCH", "Lbfgs", "restore"]
 
 # scipy's defaults, and so the authors': ten pairs of memory, a relative change of the value of about
 # 2e-9, a gradient of 1e-5, twenty points in one line search.
-_PAIRS, _FACTOR, _GRADIENT, _SEARCH = 10, 2.2204460492503131e-09 / np.finfo(float).eps, 1e-5, 20
+PAIRS, FACTOR, GRADIENT, SEARCH = 10, 2.2204460492503131e-09 / np.finfo(float).eps, 1e-5, 20
+LIMIT = "STOP: TOTAL NO. of f AND g EVALUATIONS EXCEEDS LIMIT"
 # Up to 1.14 setulb is Fortran and speaks in words, from 1.15 on it is C and speaks in numbers.
 _WORDS = hasattr(_lbfgsb, "types")
 _EVENTS = {1: "step", 3: "evaluate", 4: "converged"}
@@ -60,7 +61,7 @@ class Lbfgs:
     """
 
     def __init__(self, start: np.ndarray) -> None:
-        n, m = start.size, _PAIRS
+        n, m = start.size, PAIRS
         whole = _lbfgsb.types.intvar.dtype if _WORDS else np.int32
         self.state: dict[str, np.ndarray] = {
             "x": np.array(start, dtype=np.float64).ravel(),
@@ -88,14 +89,7 @@ class Lbfgs:
             If it is not such a state, or one of a scipy whose arrays are others.
         """
         made = cls(np.asarray(state["x"]) if "x" in state else np.zeros(1))
-        for name, array in made.state.items():
-            kept = np.asarray(state[name]) if name in state else None
-            if kept is None or kept.shape != array.shape or kept.dtype != array.dtype:
-                raise RunError(
-                    f"The memory of the descent was kept by another version of scipy than {scipy.__version__}, or is "
-                    "damaged; go on with the packages that made it, or start the run afresh."
-                )
-            array[...] = kept
+        restore(made.state, state)
         return made
 
     @property
@@ -128,12 +122,12 @@ class Lbfgs:
             If this scipy's optimiser is another than the two that are known.
         """
         s, (low, high, kinds) = self.state, self._bounds
-        first = (_PAIRS, s["x"], low, high, kinds, s["f"], s["g"], _FACTOR, _GRADIENT, s["wa"], s["iwa"], s["task"])
+        first = (PAIRS, s["x"], low, high, kinds, s["f"], s["g"], FACTOR, GRADIENT, s["wa"], s["iwa"], s["task"])
         try:
             if _WORDS:
-                _lbfgsb.setulb(*first, -1, s["csave"], s["lsave"], s["isave"], s["dsave"], _SEARCH)
+                _lbfgsb.setulb(*first, -1, s["csave"], s["lsave"], s["isave"], s["dsave"], SEARCH)
             else:
-                _lbfgsb.setulb(*first, s["lsave"], s["isave"], s["dsave"], _SEARCH, s["ln_task"])
+                _lbfgsb.setulb(*first, s["lsave"], s["isave"], s["dsave"], SEARCH, s["ln_task"])
         except (TypeError, ValueError) as error:
             raise RunError(
                 f"The L-BFGS of scipy {scipy.__version__} takes other arguments than those known here ({error}); "
@@ -149,3 +143,44 @@ class Lbfgs:
         """Say the value and the gradient ``(n,)`` at :attr:`point`."""
         self.state["f"][...] = value
         self.state["g"][:] = gradient
+
+    def run(self, evaluate: Callable[[np.ndarray], tuple[float, np.ndarray]], limit: int) -> tuple[str, int, int]:
+        """Take steps until more than `limit` evaluations are passed, as scipy does, or until the optimiser ends.
+
+        Returns
+        -------
+        message : str
+            Why it stopped, in scipy's words.
+        warnflag : int
+            scipy's: 0 converged, 1 limit reached, 2 anything else.
+        steps : int
+            Number of steps taken.
+        """
+        evaluations = steps = 0
+        while (event := self.advance()) in ("evaluate", "step"):
+            if event == "evaluate":
+                self.tell(*evaluate(self.point))
+                evaluations += 1
+            else:
+                steps += 1
+                if evaluations > limit:
+                    return LIMIT, 1, steps
+        return self.message, 0 if event == "converged" else 2, steps
+
+
+def restore(state: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarray]) -> None:
+    """Fill the arrays of an optimiser's new `state` with those that were kept of an earlier one.
+
+    Raises
+    ------
+    RunError
+        If one of them is missing, or of another shape or type.
+    """
+    for name, array in state.items():
+        earlier = np.asarray(kept[name]) if name in kept else None
+        if earlier is None or earlier.shape != array.shape or earlier.dtype != array.dtype:
+            raise RunError(
+                f"The memory of the descent was kept by another version of scipy than {scipy.__version__}, or is "
+                "damaged; go on with the packages that made it, or start the run afresh."
+            )
+        array[...] = earlier

@@ -18,6 +18,7 @@ import numpy as np
 from audiostyle.errors import RunError
 from audiostyle.lbfgs import Lbfgs
 from audiostyle.settings import Settings
+from audiostyle.two_loop import TwoLoop
 
 __all__ = ["Evaluation", "Round", "descend", "run_round", "start_image", "state_size"]
 
@@ -28,6 +29,7 @@ ObjectiveFunction = Callable[[np.ndarray], tuple[dict[str, float], float, np.nda
 _GLOROT_DRAWS = 20_018_880
 # scipy's warnflag where a round has had its evaluations.
 _LIMIT_REACHED = 1
+_OPTIMISERS: dict[str, type[Lbfgs] | type[TwoLoop]] = {"lbfgsb": Lbfgs, "two_loop": TwoLoop}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +143,9 @@ def start_image(
 
 def state_size(image: np.ndarray, settings: Settings) -> int:
     """Return the bytes of the :attr:`Round.state` of rounds over such an image, at most."""
-    return sum(array.nbytes for array in Lbfgs(image).state.values()) if settings.restart == "continue" else 0
+    if settings.restart != "continue":
+        return 0
+    return sum(array.nbytes for array in _OPTIMISERS[settings.optimiser](image).state.values())
 
 
 def _ignore(evaluation: Evaluation) -> None:
@@ -165,7 +169,7 @@ def descend(
     image : np.ndarray ``(1, 3, height, width)``
         Where the first round starts.
     settings : Settings
-        ``rounds``, ``max_evaluations``, ``restart``.
+        ``rounds``, ``max_evaluations``, ``restart``, ``optimiser``.
     on_evaluation : callable
         Called with an :class:`Evaluation` after each; what it raises ends the descent.
     first_round : int
@@ -196,9 +200,10 @@ def run_round(
     on_evaluation: Callable[[Evaluation], None] = _ignore,
     state: Mapping[str, np.ndarray] | None = None,
 ) -> Round:
-    """Run one L-BFGS-B from `image`, or go on with that of `state`, and return where the next one starts.
+    """Run one L-BFGS from `image`, or go on with that of `state`, and return where the next one starts.
 
-    It visits the points that ``scipy.optimize.fmin_l_bfgs_b``, which the authors call, visits.
+    It visits the points that ``scipy.optimize.fmin_l_bfgs_b``, which the authors call, visits; with
+    ``optimiser="two_loop"`` but for rounding (T27).
     """
     shape, dtype = image.shape, image.dtype
     started = time.perf_counter()
@@ -217,8 +222,9 @@ def run_round(
         on_evaluation(Evaluation(index, count, parts, total, time.perf_counter() - begun, candidate))
         return total, gradient.ravel()
 
-    lbfgs = Lbfgs.resumed(state) if state and settings.restart == "continue" else Lbfgs(image)
-    message, warnflag, steps = _go_on(lbfgs, evaluate, settings.max_evaluations)
+    kind = _OPTIMISERS[settings.optimiser]
+    lbfgs = kind.resumed(state) if state and settings.restart == "continue" else kind(image)
+    message, warnflag, steps = lbfgs.run(evaluate, settings.max_evaluations)
     if settings.restart == "best":
         last_image, last_total = lbfgs.point.reshape(shape).astype(dtype), float(lbfgs.state["f"])
     # Stopped by the limit it goes on; what is left to do when it has come to its end, a new one finds.
@@ -234,22 +240,6 @@ def run_round(
         seconds=time.perf_counter() - started,
         state=kept,
     )
-
-
-def _go_on(
-    lbfgs: Lbfgs, evaluate: Callable[[np.ndarray], tuple[float, np.ndarray]], limit: int
-) -> tuple[str, int, int]:
-    """Take steps until `limit` evaluations are passed, as scipy does; return message, warnflag and number of steps."""
-    evaluations = steps = 0
-    while (event := lbfgs.advance()) in ("evaluate", "step"):
-        if event == "evaluate":
-            lbfgs.tell(*evaluate(lbfgs.point))
-            evaluations += 1
-        else:
-            steps += 1
-            if evaluations > limit:
-                return "STOP: TOTAL NO. of f AND g EVALUATIONS EXCEEDS LIMIT", _LIMIT_REACHED, steps
-    return lbfgs.message, 0 if event == "converged" else 2, steps
 
 
 def _check_finite(parts: dict[str, float], total: float, gradient: np.ndarray, index: int, count: int) -> None:

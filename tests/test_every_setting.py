@@ -121,7 +121,13 @@ ALSO_OF_NETWORK = [
 ]
 
 # Those of the descent and the machine have a test of their own below.
-OF_DESCENT = {"iterations": 3, "round_count": "as_asked", "max_evaluations": 9, "restart": "best"}
+OF_DESCENT = {
+    "iterations": 3,
+    "round_count": "as_asked",
+    "max_evaluations": 9,
+    "restart": "best",
+    "optimiser": "two_loop",
+}
 OTHERS = {"float_type", "device", "convolution", "threads", "tile_columns", "seed", "start", "start_noise"}
 
 sound_cases = [(name, *case) for name, case in OF_SOUND.items()] + ALSO_OF_SOUND

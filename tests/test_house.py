@@ -20,7 +20,7 @@ LEVELS = [
     {"files", "invocation", "isolation", "cache", "settings"},
     {"audio", "weights"},
     {"image", "network"},
-    {"pipeline", "optimise", "lbfgs"},
+    {"pipeline", "optimise", "lbfgs", "two_loop"},
     {"api"},
     {"run"},
     {"study", "demo", "doctor"},

@@ -2,7 +2,7 @@
 
 One frozen dataclass holds them all: a run is described completely by its two clips, its weights and
 its :class:`Settings`, and every run records the three.  A field's metadata says what it means, which
-row of the differences table (D1..D12, T1..T26, see ``docs/differences.md``) it belongs to, and which
+row of the differences table (D1..D12, T1..T27, see ``docs/differences.md``) it belongs to, and which
 values it may take.  The defaults are what the authors' code does (``released``); whatever differs is
 named.
 """
@@ -108,10 +108,7 @@ class Settings:
         choices=("wrap", "clip"),
     )
     quantise_rounding: str = setting(
-        "truncate",
-        "how grey levels become whole numbers, in both directions",
-        rows="T2",
-        choices=("truncate", "round"),
+        "truncate", "how grey levels become whole numbers, both ways", rows="T2", choices=("truncate", "round")
     )
     output_channel: str = setting(
         "red",
@@ -146,7 +143,6 @@ class Settings:
         choices=("auto", "onednn", "corrmm"),
     )
     threads: int = setting(0, "CPU threads; 0 means all cores", low=0, high=1024)
-
     tile_columns: int = setting(
         0,
         "columns of time that the network sees at once, besides margins: memory does not grow with the clip, and "
@@ -210,6 +206,10 @@ class Settings:
         rows="T16",
         choices=("last_evaluated", "best", "continue"),
     )
+    optimiser: str = setting(
+        "lbfgsb", "L-BFGS: lbfgsb is scipy's; two_loop takes the same steps but for rounding, in less time", rows="T27",
+        choices=("lbfgsb", "two_loop"),
+    )  # fmt: skip
     seed: int = setting(0, "seed of the start image", rows="T15", low=0, high=2**32 - 1)
     start: str = setting(
         "released",

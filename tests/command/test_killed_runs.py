@@ -26,6 +26,7 @@ KINDS = {
     "cqt": ["--representation", "cqt"],
     "float64": ["--float64"],
     "memory": ["--set", "restart=continue"],
+    "two loops": ["--set", "restart=continue", "--set", "optimiser=two_loop"],
     # Two tiles of a network that is not deep, and a style that is shorter.
     "tiles": [
         *("--duration", "1.0", "--set", "duration_style=0.6", "--set", "tile_columns=16"),
@@ -111,7 +112,9 @@ def kill_and_resume(kills, kind, clips, undisturbed, out, seed):
     return rounds_seen
 
 
-@pytest.mark.parametrize("kind", ["mel", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("memory", "tiles"))])
+@pytest.mark.parametrize(
+    "kind", ["mel", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("memory", "two loops", "tiles"))]
+)
 def test_two_kills_change_nothing(kind, clips, undisturbed, tmp_path):
     kill_and_resume(2, kind, clips, undisturbed, tmp_path / "out", seed=1)
 

@@ -82,7 +82,7 @@ def test_the_archive_keeps_the_memory_of_the_last_round_and_is_no_larger_than_fo
 
 def test_a_memory_of_another_scipy_ends_the_run_in_a_sentence(tmp_path, in_child, description, monkeypatch):
     in_child(lambda pipe: descended(tmp_path / "out", description, Deadly(24)))
-    monkeypatch.setattr("audiostyle.lbfgs._PAIRS", 7)
+    monkeypatch.setattr("audiostyle.lbfgs.PAIRS", 7)
     with pytest.raises(RunError, match="another version of scipy"):
         descended(tmp_path / "out", description)
     assert Archive.read(tmp_path / "out" / "run.h5").rounds[-1].state
