@@ -191,7 +191,7 @@ class _TaskReporter(Reporter):
 
     def descent(self, settings: Settings, first_round: int, seconds_per_evaluation: float) -> None:
         self._count = (first_round - 1) * (settings.max_evaluations + 1)
-        self._tell()
+        self._tell(found=self._count)
 
     def evaluation(self, evaluation: "Evaluation") -> None:
         self._count += 1
@@ -201,9 +201,9 @@ class _TaskReporter(Reporter):
     def warning(self, text: str) -> None:
         self.warnings.append(text)
 
-    def _tell(self) -> None:
+    def _tell(self, **more: int) -> None:
         self._said = time.monotonic()
-        self._hear({"signature": self._signature, "evaluations": self._count})
+        self._hear({"signature": self._signature, "evaluations": self._count, **more})
 
 
 def _wait_for(folder: Path, interruption: Interruption) -> None:

@@ -114,6 +114,8 @@ class BatchProgress(Listener):
         self._expected: dict[str, int] = {}
         self._names: dict[str, str] = {}
         self._running: dict[str, int] = {}
+        # What was done before this batch went on: of the work, but not of the pace.
+        self._found: dict[str, int] = {}
         self._counts: collections.Counter[str] = collections.Counter()
         self._done = self._total = 0
         self._started = self._said = time.monotonic()
@@ -147,7 +149,10 @@ class BatchProgress(Listener):
         if event.get("begun"):
             self._running[signature] = 0
         elif signature in self._running:
-            self._running[signature] = min(int(event.get("evaluations", 0)), self._expected.get(signature, 0))
+            expected = self._expected.get(signature, 0)
+            self._running[signature] = min(int(event.get("evaluations", 0)), expected)
+            if "found" in event:
+                self._found.setdefault(signature, min(int(event["found"]), expected))
         self._show()
 
     def ended(self, outcome: Outcome) -> None:
@@ -168,7 +173,7 @@ class BatchProgress(Listener):
     def _show(self, last: bool = False) -> None:
         done = self._done + sum(self._running.values())
         if self._bar is not None:
-            self._bar.n = done
+            self._bar.n, self._bar.initial = done, sum(self._found.values())
             self._bar.set_postfix_str(self._words(done), refresh=False)
             self._bar.update(0)
             self._bar.refresh()
@@ -180,7 +185,8 @@ class BatchProgress(Listener):
     def _words(self, done: int) -> str:
         seconds = time.monotonic() - self._started
         ended = self._counts.total()
-        left = duration_text(seconds / done * (self._total - done)) if done else "?"
+        made = done - sum(self._found.values())
+        left = duration_text(seconds / made * (self._total - done)) if made > 0 else "?"
         return (
             f"{self._counts['finished']}/{len(self._expected)} done, {self._counts['failed']} failed, "
             f"{len(self._running)} running, {ended / max(seconds, 1) * 3600:.1f}/h, {left} left"
