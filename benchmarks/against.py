@@ -4,6 +4,7 @@
 
     .venv/bin/python -m benchmarks.against HEAD~1 --rounds 3
     .venv/bin/python -m benchmarks.against v1.0.0 --rounds 2 --clips rock17.wav reggae07.wav --weights FILE
+    .venv/bin/python -m benchmarks.against v1.0.0 --rounds 1 --iterations 0 --also optimiser=two_loop
 
 Least of all rounds, in seconds of wall clock and of processor.  The transfers' archives are compared too: the same
 bits, or which round differs first.
@@ -36,7 +37,10 @@ pictures = np.random.RandomState(0).uniform(-100, 100, (2, 1, 3, 96, 854)).astyp
 Objective(*pictures, he_network(0), Settings(rowac=True, colac=True))
 """
 ARITHMETIC = """
+import sys
 import time
+from audiostyle.network.blas import choose_blas_kernels
+choose_blas_kernels()
 import numpy as np
 from audiostyle.optimise import descend
 from audiostyle.settings import Settings
@@ -51,7 +55,7 @@ def bowl(image):
     return {"bowl": value}, value, gradient
 start = np.random.RandomState(0).uniform(-128, 128, steepness.shape).astype("float32")
 begun = time.process_time()
-list(descend(bowl, start, Settings(iterations=4)))
+list(descend(bowl, start, Settings(iterations=4).with_text(dict(pair.split("=") for pair in sys.argv[1:]))))
 print((time.process_time() - begun - inside[0]) / inside[1])
 """
 
@@ -63,6 +67,7 @@ def main():
     parser.add_argument("--clips", nargs=2, help="content and style; by default the demonstration's")
     parser.add_argument("--weights", default="random")
     parser.add_argument("--iterations", default="5", help="of the transfer; 0: all")
+    parser.add_argument("--also", metavar="NAME=VALUE", help="a setting that this checkout is measured with, too")
     options = parser.parse_args()
     found = {}
     with tempfile.TemporaryDirectory() as name:
@@ -70,36 +75,34 @@ def main():
         other = folder / "other"
         subprocess.run(["git", "-C", str(ROOT), "worktree", "add", "-q", "--detach", other, options.commit], check=True)
         try:
+            kinds = [(options.commit, other, []), ("here", ROOT, [])]
+            kinds += [(options.also, ROOT, [options.also])] if options.also else []
             clips = options.clips or [str(path) for path in write_clips(folder, 11.0)]
             for number in range(options.rounds):
-                for label, place in ((options.commit, other), ("here", ROOT)):
-                    measure(
-                        found.setdefault(label, {}),
-                        place,
-                        folder / f"{label.replace('/', '_')}-{number}",
-                        clips,
-                        options,
-                    )
-            compare([folder / f"{label.replace('/', '_')}-0" for label in found])
+                for index, (label, place, settings) in enumerate(kinds):
+                    measure(found.setdefault(label, {}), place, folder / f"{index}-{number}", clips, options, settings)
+            compare([folder / "0-0", folder / "1-0"])
         finally:
             subprocess.run(["git", "-C", str(ROOT), "worktree", "remove", "--force", other], check=True)
     labels = list(found)
-    print(f"| | {' | '.join(labels)} | times |\n|---|---|---|---|")
+    print(f"| | {' | '.join(labels)} | times |\n|{'---|' * (len(labels) + 2)}")
     for what in found[labels[0]]:
-        before, after = (min(found[label][what]) for label in labels)
-        print(f"| {what} | {before:.3g} | {after:.3g} | {after / before:.2f} |")
+        before, *after = (min(found[label][what]) for label in labels)
+        cells = [*(f"{value:.3g}" for value in (before, *after)), ", ".join(f"{one / before:.3f}" for one in after)]
+        print(f"| {what} | {' | '.join(cells)} |")
 
 
-def measure(found, place, folder, clips, options):
+def measure(found, place, folder, clips, options, settings):
     folder.mkdir()
     wall, cpu = timed([sys.executable, "-c", FIRST_START], place, folder / "cold")
     found.setdefault("first start with an empty cache, s", []).append(wall)
     found.setdefault("the same, processor s", []).append(cpu)
-    done = subprocess.run([sys.executable, "-c", ARITHMETIC], env=environment(place, folder / "cold"),
+    done = subprocess.run([sys.executable, "-c", ARITHMETIC, *settings], env=environment(place, folder / "cold"),
                           cwd=place, capture_output=True, text=True, check=True)  # fmt: skip
     found.setdefault("optimiser's arithmetic, processor ms an evaluation", []).append(1e3 * float(done.stdout))
     command = [sys.executable, "-m", "audiostyle", "transfer", *clips, "--rowac", "--colac", "--quiet"]
     command += ["--weights", options.weights, "--iterations", options.iterations, "-o", str(folder / "out")]
+    command += [argument for setting in settings for argument in ("--set", setting)]
     wall, cpu = timed(command, place, folder / "cold")
     found.setdefault("transfer, s", []).append(wall)
     found.setdefault("transfer, processor s", []).append(cpu)
