@@ -50,6 +50,7 @@ class TwoLoop:
             "g": np.zeros(n),
             "steps": np.zeros((PAIRS, n)),
             "changes": np.zeros((PAIRS, n)),
+            "products": np.zeros(PAIRS),  # of each step and its change
             "pairs": np.array(0),
         }
 
@@ -121,25 +122,25 @@ class TwoLoop:
         if newest < 0:
             return direction
         slots = [index % PAIRS for index in range(newest, max(-1, newest - PAIRS), -1)]
-        products = {slot: _dot(s["steps"][slot], s["changes"][slot]) for slot in slots}
         shares = {}
         for slot in slots:
-            shares[slot] = _dot(s["steps"][slot], direction) / products[slot]
+            shares[slot] = _dot(s["steps"][slot], direction) / s["products"][slot]
             direction = daxpy(s["changes"][slot], direction, a=-shares[slot])
         last = s["changes"][slots[0]]
-        direction *= products[slots[0]] / _dot(last, last)
+        direction *= s["products"][slots[0]] / _dot(last, last)
         for slot in reversed(slots):
-            share = shares[slot] - _dot(s["changes"][slot], direction) / products[slot]
+            share = shares[slot] - _dot(s["changes"][slot], direction) / s["products"][slot]
             direction = daxpy(s["steps"][slot], direction, a=share)
         return direction
 
     def _remember(self, step: np.ndarray, change: np.ndarray, expected: float) -> None:
         """Keep a pair, the oldest being forgotten, unless the curvature along it is none."""
-        if _dot(step, change) <= _PRECISION * expected:
+        product = _dot(step, change)
+        if product <= _PRECISION * expected:
             return
-        slot = int(self.state["pairs"]) % PAIRS
-        self.state["steps"][slot], self.state["changes"][slot] = step, change
-        self.state["pairs"] += 1
+        s, slot = self.state, int(self.state["pairs"]) % PAIRS
+        s["steps"][slot], s["changes"][slot], s["products"][slot] = step, change, product
+        s["pairs"] += 1
 
 
 class _Search:
