@@ -1,4 +1,4 @@
-"""L-BFGS by the two-loop recursion: the steps of scipy's L-BFGS-B where there are no bounds, in a third of the time.
+"""L-BFGS by the two-loop recursion: the steps of scipy's L-BFGS-B where there are no bounds, in half the time or less.
 
 L-BFGS-B carries what bounds need through every step: small matrices of inner products of all pairs, summed one after
 the other on one core.  Without bounds its step is the textbook's, which takes four passes over the memory.  Line
