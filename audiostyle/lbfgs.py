@@ -13,6 +13,7 @@ C. Zhu, R. Byrd, P. Lu and J. Nocedal, Algorithm 778: L-BFGS-B, ACM Trans. Math.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Self
 
 import numpy as np
 import scipy
@@ -20,7 +21,10 @@ from scipy.optimize import _lbfgsb
 
 from audiostyle.errors import RunError
 
-__all__ = ["FACTOR", "GRADIENT", "LIMIT", "PAIRS", "SEARCH", "Lbfgs", "restore"]
+__all__ = ["FACTOR", "GRADIENT", "LIMIT", "PAIRS", "SEARCH", "Function", "Lbfgs", "Resumable"]
+
+#: From a point ``(n,)`` to value and gradient ``(n,)``.
+Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 # scipy's defaults, and so the authors': ten pairs of memory, a relative change of the value of about
 # 2e-9, a gradient of 1e-5, twenty points in one line search.
@@ -32,7 +36,67 @@ _EVENTS = {1: "step", 3: "evaluate", 4: "converged"}
 _REASONS = {401: "NORM OF PROJECTED GRADIENT <= PGTOL", 402: "RELATIVE REDUCTION OF F <= FACTR*EPSMCH"}
 
 
-class Lbfgs:
+class Resumable:
+    """An optimiser whose arrays are all there is to know of it between two calls.
+
+    Attributes
+    ----------
+    state : dict of str to np.ndarray
+        The arrays themselves, the point ``x`` and its value ``f`` among them; copy them to keep them.
+    """
+
+    state: dict[str, np.ndarray]
+
+    def __init__(self, start: np.ndarray) -> None:
+        raise NotImplementedError
+
+    @classmethod
+    def resumed(cls, state: Mapping[str, np.ndarray]) -> Self:
+        """Go on from the :attr:`state` of another one, which is copied.
+
+        Raises
+        ------
+        RunError
+            If it is not such a state, or one of a scipy whose arrays are others.
+        """
+        made = cls(np.asarray(state["x"]) if "x" in state else np.zeros(1))
+        for name, array in made.state.items():
+            kept = np.asarray(state[name]) if name in state else None
+            if kept is None or kept.shape != array.shape or kept.dtype != array.dtype:
+                raise RunError(
+                    f"The memory of the descent was kept by another version of scipy than {scipy.__version__}, or is "
+                    "damaged; go on with the packages that made it, or start the run afresh."
+                )
+            array[...] = kept
+        return made
+
+    @property
+    def point(self) -> np.ndarray:
+        """Where it is, ``(n,)`` float64; changed in place when it goes on."""
+        return self.state["x"]
+
+    def run(self, evaluate: Function, limit: int) -> tuple[str, int, int]:
+        """Take steps until more than `limit` evaluations are passed, as scipy does, or until the optimiser ends.
+
+        Parameters
+        ----------
+        evaluate : callable
+            From a point ``(n,)`` to value and gradient ``(n,)``.
+        limit : int
+
+        Returns
+        -------
+        message : str
+            Why it stopped, in scipy's words.
+        warnflag : int
+            scipy's: 0 converged, 1 limit reached, 2 anything else.
+        steps : int
+            Number of steps taken.
+        """
+        raise NotImplementedError
+
+
+class Lbfgs(Resumable):
     """One descent without bounds, driven by its caller.
 
     ::
@@ -63,7 +127,7 @@ class Lbfgs:
     def __init__(self, start: np.ndarray) -> None:
         n, m = start.size, PAIRS
         whole = _lbfgsb.types.intvar.dtype if _WORDS else np.int32
-        self.state: dict[str, np.ndarray] = {
+        self.state = {
             "x": np.array(start, dtype=np.float64).ravel(),
             "f": np.array(0.0),
             "g": np.zeros(n),
@@ -78,24 +142,6 @@ class Lbfgs:
         else:
             self.state |= {"task": np.zeros(2, dtype=np.int32), "ln_task": np.zeros(2, dtype=np.int32)}
         self._bounds = np.zeros(n), np.zeros(n), np.zeros(n, dtype=whole)
-
-    @classmethod
-    def resumed(cls, state: Mapping[str, np.ndarray]) -> "Lbfgs":
-        """Go on from the :attr:`state` of another one, which is copied.
-
-        Raises
-        ------
-        RunError
-            If it is not such a state, or one of a scipy whose arrays are others.
-        """
-        made = cls(np.asarray(state["x"]) if "x" in state else np.zeros(1))
-        restore(made.state, state)
-        return made
-
-    @property
-    def point(self) -> np.ndarray:
-        """The point ``(n,)``; see the class."""
-        return self.state["x"]
 
     @property
     def message(self) -> str:
@@ -144,18 +190,8 @@ class Lbfgs:
         self.state["f"][...] = value
         self.state["g"][:] = gradient
 
-    def run(self, evaluate: Callable[[np.ndarray], tuple[float, np.ndarray]], limit: int) -> tuple[str, int, int]:
-        """Take steps until more than `limit` evaluations are passed, as scipy does, or until the optimiser ends.
-
-        Returns
-        -------
-        message : str
-            Why it stopped, in scipy's words.
-        warnflag : int
-            scipy's: 0 converged, 1 limit reached, 2 anything else.
-        steps : int
-            Number of steps taken.
-        """
+    def run(self, evaluate: Function, limit: int) -> tuple[str, int, int]:
+        """See :class:`Resumable`."""
         evaluations = steps = 0
         while (event := self.advance()) in ("evaluate", "step"):
             if event == "evaluate":
@@ -166,21 +202,3 @@ class Lbfgs:
                 if evaluations > limit:
                     return LIMIT, 1, steps
         return self.message, 0 if event == "converged" else 2, steps
-
-
-def restore(state: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarray]) -> None:
-    """Fill the arrays of an optimiser's new `state` with those that were kept of an earlier one.
-
-    Raises
-    ------
-    RunError
-        If one of them is missing, or of another shape or type.
-    """
-    for name, array in state.items():
-        earlier = np.asarray(kept[name]) if name in kept else None
-        if earlier is None or earlier.shape != array.shape or earlier.dtype != array.dtype:
-            raise RunError(
-                f"The memory of the descent was kept by another version of scipy than {scipy.__version__}, or is "
-                "damaged; go on with the packages that made it, or start the run afresh."
-            )
-        array[...] = earlier

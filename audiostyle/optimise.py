@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from audiostyle.errors import RunError
-from audiostyle.lbfgs import Lbfgs
+from audiostyle.lbfgs import Lbfgs, Resumable
 from audiostyle.settings import Settings
 from audiostyle.two_loop import TwoLoop
 
@@ -29,7 +29,7 @@ ObjectiveFunction = Callable[[np.ndarray], tuple[dict[str, float], float, np.nda
 _GLOROT_DRAWS = 20_018_880
 # scipy's warnflag where a round has had its evaluations.
 _LIMIT_REACHED = 1
-_OPTIMISERS: dict[str, type[Lbfgs] | type[TwoLoop]] = {"lbfgsb": Lbfgs, "two_loop": TwoLoop}
+_OPTIMISERS: dict[str, type[Resumable]] = {"lbfgsb": Lbfgs, "two_loop": TwoLoop}
 
 
 @dataclasses.dataclass(frozen=True)

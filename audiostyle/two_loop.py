@@ -1,7 +1,7 @@
 """L-BFGS by the two-loop recursion: the steps of scipy's L-BFGS-B where there are no bounds, in half the time or less.
 
 L-BFGS-B carries what bounds need through every step: small matrices of inner products of all pairs, summed one after
-the other on one core.  Without bounds its step is the textbook's, which takes four passes over the memory.  Line
+the other on one core.  Without bounds its step is the textbook's, which goes through the memory twice.  Line
 search, scaling, tests of convergence and the rule by which a pair is left out are those of L-BFGS-B; what differs is
 rounding (T27).  ``optimiser="two_loop"`` chooses it.
 
@@ -12,24 +12,22 @@ J. More and D. Thuente, Line search algorithms with guaranteed sufficient decrea
 1994, 286-307: the line search, scipy's.
 """
 
-from collections.abc import Callable, Mapping
-
 import numpy as np
 from scipy.linalg.blas import daxpy, ddot
 from scipy.optimize._linesearch import scalar_search_wolfe1
 
-from audiostyle.lbfgs import FACTOR, GRADIENT, LIMIT, PAIRS, SEARCH, restore
+from audiostyle.lbfgs import FACTOR, GRADIENT, LIMIT, PAIRS, SEARCH, Function, Resumable
 
 __all__ = ["TwoLoop"]
 
-_Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
 # L-BFGS-B's: decrease, curvature and interval of the line search, and its longest step.
 _DECREASE, _CURVATURE, _INTERVAL, _LONGEST = 1e-3, 0.9, 0.1, 1e10
 _PRECISION = np.finfo(float).eps
+_FLAT = "CONVERGENCE: NORM_OF_PROJECTED_GRADIENT_<=_PGTOL"
 
 
-class TwoLoop:
-    """One descent without bounds; used as :class:`audiostyle.lbfgs.Lbfgs` is by :meth:`run`.
+class TwoLoop(Resumable):
+    """One descent without bounds.
 
     Parameters
     ----------
@@ -44,7 +42,7 @@ class TwoLoop:
 
     def __init__(self, start: np.ndarray) -> None:
         n = start.size
-        self.state: dict[str, np.ndarray] = {
+        self.state = {
             "x": np.array(start, dtype=np.float64).ravel(),
             "f": np.array(np.nan),  # until the first evaluation
             "g": np.zeros(n),
@@ -54,43 +52,15 @@ class TwoLoop:
             "pairs": np.array(0),
         }
 
-    @classmethod
-    def resumed(cls, state: Mapping[str, np.ndarray]) -> "TwoLoop":
-        """Go on from the :attr:`state` of another one, which is copied; RunError if it is not such a state."""
-        made = cls(np.asarray(state["x"]) if "x" in state else np.zeros(1))
-        restore(made.state, state)
-        return made
-
-    @property
-    def point(self) -> np.ndarray:
-        """Where the last step ended, ``(n,)`` float64."""
-        return self.state["x"]
-
-    def run(self, evaluate: _Function, limit: int) -> tuple[str, int, int]:
-        """Take steps until more than `limit` evaluations are passed, or until there is nothing left to gain.
-
-        Parameters
-        ----------
-        evaluate : callable
-            From a point ``(n,)`` to value and gradient ``(n,)``.
-        limit : int
-
-        Returns
-        -------
-        message : str
-            Why it stopped, in scipy's words.
-        warnflag : int
-            0 converged, 1 limit reached, 2 no lower value found.
-        steps : int
-            Number of steps taken.
-        """
+    def run(self, evaluate: Function, limit: int) -> tuple[str, int, int]:
+        """See :class:`audiostyle.lbfgs.Resumable`."""
         s, evaluations, steps = self.state, 0, 0
         fresh = bool(np.isnan(s["f"]))
         if fresh:
             s["f"][...], s["g"][:] = evaluate(s["x"])
             evaluations = 1
             if np.abs(s["g"]).max() <= GRADIENT:
-                return "CONVERGENCE: NORM_OF_PROJECTED_GRADIENT_<=_PGTOL", 0, steps
+                return _FLAT, 0, steps
         while True:
             direction = self._direction()
             if fresh and not steps:
@@ -110,7 +80,7 @@ class TwoLoop:
             if evaluations > limit:
                 return LIMIT, 1, steps
             if np.abs(s["g"]).max() <= GRADIENT:
-                return "CONVERGENCE: NORM_OF_PROJECTED_GRADIENT_<=_PGTOL", 0, steps
+                return _FLAT, 0, steps
             if before - search.value <= FACTOR * _PRECISION * max(abs(before), abs(search.value), 1):
                 return "CONVERGENCE: REL_REDUCTION_OF_F_<=_FACTR*EPSMCH", 0, steps
 
@@ -146,7 +116,7 @@ class TwoLoop:
 class _Search:
     """A line search from `start` along `direction`; afterwards where it ended, with value and gradient."""
 
-    def __init__(self, evaluate: _Function, start: np.ndarray, direction: np.ndarray) -> None:
+    def __init__(self, evaluate: Function, start: np.ndarray, direction: np.ndarray) -> None:
         self._evaluate, self._start, self._direction = evaluate, start, direction
         self.evaluations = 0
         self.length = self.value = 0.0

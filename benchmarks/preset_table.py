@@ -77,11 +77,16 @@ def numbers(rows: Iterable[Row], column: str) -> list[float]:
     return [float(row[column]) for row in rows if row[column] not in ("", "nan")]
 
 
+def decimal(value: float, digits: int) -> str:
+    """Return a number with so many digits, and never ``-0.0``."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
 def spread(values: list[float], digits: int) -> str:
     """Return the median, and the range where there is one: ``0.33 (0.27 to 0.43)``; a dash for no number."""
     if not values:
         return "-"
-    low, middle, high = (f"{value:.{digits}f}" for value in (min(values), statistics.median(values), max(values)))
+    low, middle, high = (decimal(value, digits) for value in (min(values), statistics.median(values), max(values)))
     return middle if low == high else f"{middle} ({low} to {high})"
 
 

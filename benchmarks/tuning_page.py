@@ -19,19 +19,20 @@ from PIL import Image
 
 from audiostyle.run.archive import ARCHIVE_NAME, Archive
 from audiostyle.settings import PRESETS, Settings
-from benchmarks.preset_table import MEASURES, Row, numbers, read
+from benchmarks.preset_table import MEASURES, Row, decimal, numbers, read
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 # Setting, what it weighs, what turning it did.
 WEIGHTS = {
     "content_weight": (
         "How much the picture is held to the content's, in what the network sees at conv4_2. With a hundred times the "
-        "usual weight more of the content's course is left, and the timbre is as near; beyond that the beat goes, and "
-        "rows begin to stand out."
+        "usual weight more of the content's course is left at the same timbre, but a row may stand out; beyond that "
+        "the beat goes."
     ),
     "style_weight": (
         "How much the textures of five layers are to be the style's. With less of it the row term, beside it, has more "
-        "to say: more of the beat, a timbre that is further off. More of it changes little."
+        "to say: more of the beat, a timbre that is further off. More of it leaves more of the harmony, and less of "
+        "the beat."
     ),
     "tv_weight": (
         "How much neighbouring pixels are to be alike. Up to 1e-6 it does next to nothing; from 1e-4 on it wipes the "
@@ -42,8 +43,8 @@ WEIGHTS = {
         "harmony and the content's course."
     ),
     "column_weight": (
-        "How much it is to repeat along the frequencies as the style's does. Nothing is nearer to the style for it "
-        "here, and from 1e-7 on the timbre is further off."
+        "How much it is to repeat along the frequencies as the style's does. Up to 1e-8 it does little; from 1e-7 "
+        "on the timbre is further off."
     ),
     "start_noise": (
         "No weight, but where the descent begins: 0 the content's picture, 1 noise. Up to a half of it is forgotten; "
@@ -113,7 +114,7 @@ def pick(rows: Sequence[Row], weight: str, value: float) -> list[Row]:
 
 def middle(rows: Sequence[Row], column: str, digits: int) -> str:
     """Return the median of a column."""
-    return f"{round(statistics.median(numbers(rows, column)), digits) + 0.0:.{digits}f}"  # never -0.0
+    return decimal(statistics.median(numbers(rows, column)), digits)
 
 
 def strip(folders: Sequence[Path], target: Path) -> None:

@@ -50,6 +50,8 @@ def test_converges_where_scipy_does(seed):
     points, said, mine = ran(TwoLoop, function, start, 1000)
     expected, theirs, scipys = ran(Lbfgs, function, start, 1000)
     assert said[1] == theirs[1] == 0
+    assert "REDUCTION" in said[0]
+    assert "REDUCTION" in theirs[0]
     assert abs(len(points) - len(expected)) <= 5
     np.testing.assert_allclose(mine.point, scipys.point, atol=1e-4)
 

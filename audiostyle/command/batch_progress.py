@@ -134,6 +134,8 @@ class BatchProgress(Listener):
         """Open the bar."""
         self._expected = {entry.line.signature: evaluations(entry) for entry in entries}
         self._names = {entry.line.signature: entry.line.name for entry in entries}
+        unmeasured = {entry.line.signature for entry in entries if entry.found.state == "unmeasured"}
+        self._found = {signature: self._expected[signature] for signature in unmeasured}
         self._total = sum(self._expected.values())
         self._started = self._said = time.monotonic()
         if self._terminal:

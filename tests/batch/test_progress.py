@@ -17,11 +17,16 @@ def clock(monkeypatch):
     return now
 
 
+def entry(name, state="begun"):
+    return types.SimpleNamespace(
+        line=types.SimpleNamespace(signature=name, name=name), found=types.SimpleNamespace(state=state)
+    )
+
+
 def begun(found):
     """Two transfers of 1000 evaluations, of which some were made before."""
     progress = BatchProgress()
-    lines = [types.SimpleNamespace(line=types.SimpleNamespace(signature=name, name=name)) for name in NAMES]
-    progress.begin(lines, lambda entry: 1000)
+    progress.begin([entry(name) for name in NAMES], lambda entry: 1000)
     for name in NAMES:
         progress.heard({"signature": name, "begun": True})
         progress.heard({"signature": name, "evaluations": found, "found": found})
@@ -55,3 +60,21 @@ def test_before_anything_is_done_nobody_knows(clock, capsys):
     clock.seconds = 100.0
     progress.heard({"signature": "one", "evaluations": 600})
     assert "? left" in capsys.readouterr().out
+
+
+def test_what_only_wants_measuring_was_descended_before(clock, capsys):
+    progress = BatchProgress()
+    progress.begin([entry("one", "unmeasured"), entry("two", "new")], lambda entry: 1000)
+    progress.heard({"signature": "one", "begun": True})
+    progress.ended({"signature": "one", "event": "finished"})
+    progress.heard({"signature": "two", "begun": True})
+    clock.seconds = 100.0
+    progress.heard({"signature": "two", "evaluations": 100})
+    assert "15 min left" in capsys.readouterr().out
+
+
+def test_the_bar_reckons_likewise(clock, monkeypatch, capsys):
+    monkeypatch.setattr(batch_progress.sys.stderr, "isatty", lambda: True)
+    with begun(600) as progress:
+        shown = progress._bar.format_dict
+    assert (shown["n"], shown["initial"], shown["total"]) == (1200, 1200, 2000)

@@ -84,12 +84,14 @@ def batch(tmp_path, bowls):
     return plan
 
 
-def do(folder, plan, interruption=None):
+def do(folder, plan, interruption=None, heard=lambda event: None):
     entries = survey(folder, plan)
     with Journal(folder) as journal:
         from audiostyle.batch.conductor import Listener
 
-        conduct(folder, plan, entries, ThisProcess(interruption or Interruption()), journal, Listener())
+        listener = Listener()
+        listener.heard = heard
+        conduct(folder, plan, entries, ThisProcess(interruption or Interruption()), journal, listener)
     return [entry.found.state for entry in entries]
 
 
@@ -150,7 +152,10 @@ def test_an_interrupted_task_goes_on_to_the_same_bits(batch, monkeypatch):
     assert len(Archive.read(run / "run.h5").rounds) == 1
     assert os.listdir(folder / "running") == []
     monkeypatch.setattr(Bowl, "__call__", before)
-    assert do(folder, plan) == ["finished", "finished"]
+    events = []
+    assert do(folder, plan, heard=events.append) == ["finished", "finished"]
+    # What the first had done before is no work of today's.
+    assert [event["found"] for event in events if "found" in event] == [5, 0]
     assert json.loads((run / "run.json").read_text())["rounds"][2]["index"] == 3
     for name, sound in whole.items():
         assert (folder / name / "output.wav").read_bytes() == sound
