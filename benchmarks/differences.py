@@ -89,6 +89,8 @@ TRAPS = [
      "`row_levels`"),
     ("T27", "scipy's L-BFGS-B, whose arithmetic for bounds is done without any, on one core", "imageTransfer.py:104",
      "`optimiser`"),
+    ("T28", "convolutions by matrices; ours, Winograd's of 4x4 pixels, may be of 6x6: faster, and rounding four times "
+     "as much (2 to 3e-6 of a layer)", "vggnet.py", "`convolution` (`--convolution`)"),
 ]  # fmt: skip
 NO_CHOICE = [
     ("T3", "mel is float32 before it is quantised, the spectrogram float64", "mfcc.py:298", "image.py, as released"),
@@ -157,6 +159,7 @@ NETWORK = [
     {"ac_layers": ("input", "conv1_1")},
     {"float_type": "float64"},
     {"convolution": "corrmm"},
+    {"convolution": "onednn_f6"},
 ]
 DESCENT = [
     {},
@@ -166,6 +169,8 @@ DESCENT = [
     {"round_count": "as_asked"},
     {"max_evaluations": 20},
     {"optimiser": "two_loop"},
+    {"convolution": "onednn_f6"},
+    {"convolution": "onednn_f6", "optimiser": "two_loop"},
 ]
 PRESETS = [("released", {}), ("released", SPEC), ("paper", {}), ("paper", SPEC), ("corrected", {}), ("corrected", SPEC)]
 

@@ -277,11 +277,16 @@ def test_settings_of_the_start():
 def test_convolution():
     assert choose_convolution(Settings(convolution="corrmm")).name == "corrmm"
     automatic = choose_convolution(Settings()).name
-    if automatic == "onednn":
-        assert choose_convolution(Settings(convolution="onednn")).name == "onednn"
-    else:
-        with pytest.raises(InputError, match="onednn"):
-            choose_convolution(Settings(convolution="onednn"))
+    for name in ("onednn", "onednn_f6"):
+        if automatic == "onednn":
+            chosen = choose_convolution(Settings(convolution=name))
+            assert chosen.name == name
+            assert ("6x6 tiles" in chosen.description) == (name == "onednn_f6")
+        else:
+            with pytest.raises(InputError, match=f"{name} was asked for"):
+                choose_convolution(Settings(convolution=name))
+    with pytest.raises(InputError, match="onednn_f6 was asked for, but it has no float64"):
+        choose_convolution(Settings(convolution="onednn_f6", float_type="float64"))
 
 
 def test_threads():

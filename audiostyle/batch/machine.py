@@ -49,10 +49,10 @@ def machine_facts(device: str, threads: int, convolution: str) -> Facts:
         raise
     except AudioStyleError as error:
         raise WrongMachine(str(error)) from error
-    from audiostyle.network.onednn import available
+    from audiostyle.network.onednn import TILES, available
 
     usable = device_kind(backend.device) == "cpu" and convolution != "corrmm"
-    works, how = available() if usable else (False, "")
+    works, how = available(TILES.get(convolution, 4)) if usable else (False, "")
     return {
         "device": device_kind(backend.device),
         "threads": backend.threads,

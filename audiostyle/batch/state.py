@@ -138,7 +138,8 @@ def _difference(plan: BatchPlan, line: Line, settings: Settings, record: dict[st
         expected["device"] = pinned["device"]
         if pinned["device"] == "cpu":
             fast = pinned["onednn"] and settings.float_type == "float32" and settings.convolution != "corrmm"
-            expected["convolution"] = "onednn" if fast else "corrmm"
+            named = "onednn" if settings.convolution == "auto" else settings.convolution
+            expected["convolution"] = named if fast else "corrmm"
     found = {**machine, "device": device_kind(str(machine.get("device")))}
     said += [f"{name} {found.get(name)} (not {value})" for name, value in expected.items() if found.get(name) != value]
     return ", ".join(said)

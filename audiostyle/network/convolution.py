@@ -6,7 +6,7 @@ from typing import Any
 import theano
 
 from audiostyle.errors import InputError
-from audiostyle.network.onednn import available, onednn_mode, set_threads
+from audiostyle.network.onednn import TILES, available, onednn_mode, set_threads
 from audiostyle.network.start import thread_count
 from audiostyle.settings import Settings
 
@@ -19,7 +19,7 @@ class ConvolutionChoice:
 
     Attributes
     ----------
-    name : {'onednn', 'corrmm', 'gpucorrmm'}
+    name : {'onednn', 'onednn_f6', 'corrmm', 'gpucorrmm'}
     description : str
         Library, kernels and threads, or why not oneDNN; recorded in ``run.json``.
     mode : theano.compile.Mode or None
@@ -43,10 +43,11 @@ def choose_convolution(settings: Settings) -> ConvolutionChoice:
         return ConvolutionChoice("gpucorrmm", f"Theano GpuCorrMM on {theano.config.device}", None)
     if settings.convolution == "corrmm":
         return ConvolutionChoice("corrmm", "Theano CorrMM, as asked", None)
-    works, how = (False, "it has no float64") if settings.float_type == "float64" else available()
+    name = settings.convolution if settings.convolution in TILES else "onednn"
+    works, how = (False, "it has no float64") if settings.float_type == "float64" else available(TILES[name])
     if works:
         set_threads(thread_count(settings.threads))
-        return ConvolutionChoice("onednn", how, onednn_mode())
-    if settings.convolution == "onednn":
-        raise InputError(f"The convolution onednn was asked for, but {how}; --convolution auto or corrmm works.")
+        return ConvolutionChoice(name, how, onednn_mode(tile=TILES[name]))
+    if settings.convolution != "auto":
+        raise InputError(f"The convolution {name} was asked for, but {how}; --convolution auto or corrmm works.")
     return ConvolutionChoice("corrmm", f"Theano CorrMM instead of oneDNN: {how}", None)

@@ -78,7 +78,7 @@ class TiledObjective(Objective):
 
     def each_feature(self, image: np.ndarray, names: tuple[str, ...]) -> Iterator[tuple[str, np.ndarray]]:
         """Yield whole activations one after the other: those of a song are half a gigabyte at conv1_1."""
-        if self.convolution.name == "onednn":
+        if self.convolution.name.startswith("onednn"):
             load_library().buffers.release()  # what the gradients have left
         for name in names:
             yield from self.features(image, (name,)).items()

@@ -12,6 +12,7 @@ __all__ = ["columns_that_fit", "estimate_memory", "free_memory"]
 # Measured (docs/performance.md).  Two stages can hold the most: the network, whose activations grow with the
 # image, and the drawing of pictures, whose columns grow with the clip up to a length (run/plots.py).
 _NETWORK_BASE, _NETWORK_PER_PIXEL = 0.75 * 2**30, 2.65 * 2**10
+_LARGER_FILTERS = 0.30 * 2**30  # onednn_f6: 64 instead of 36 numbers of each filter's transform, both ways
 _DESCENT_PER_PIXEL = 0.85 * 2**10  # of these, what the descent itself and the clips hold
 _PICTURES_BASE, _PICTURES_PER_SECOND = 0.80 * 2**30, 0.033 * 2**30
 _DRAWN_SECONDS, _PER_FURTHER_SECOND = 47, 0.0045 * 2**30
@@ -27,12 +28,12 @@ def estimate_memory(shape: tuple[int, int], settings: Settings) -> int:
     shape : tuple of int
         Height and width of the image.
     settings : Settings
-        ``float_type``, ``duration``, ``tile_columns``.
+        ``float_type``, ``duration``, ``convolution``, ``tile_columns``.
     """
     drawn = min(settings.duration, _DRAWN_SECONDS)
     further = settings.duration - drawn
     pictures = _PICTURES_BASE + drawn * _PICTURES_PER_SECOND + further * _PER_FURTHER_SECOND
-    return round(max(_of_network(shape, settings), pictures))
+    return round(max(_of_network(shape, settings), pictures + _further_filters(settings)))
 
 
 def columns_that_fit(shape: tuple[int, int], settings: Settings, free: float) -> int:
@@ -93,11 +94,16 @@ def _container_has_left() -> float:
     return min(left)
 
 
+def _further_filters(settings: Settings) -> float:
+    return _LARGER_FILTERS if settings.convolution == "onednn_f6" else 0.0
+
+
 def _of_network(shape: tuple[int, int], settings: Settings) -> float:
     words = {"float32": 1, "float64": 2}[settings.float_type]
     pixels = shape[0] * shape[1]
     length = shape[settings.time_axis - 2]
+    base = _NETWORK_BASE + _further_filters(settings)
     if not needs_tiles(length, settings):
-        return _NETWORK_BASE + pixels * _NETWORK_PER_PIXEL * words
+        return base + pixels * _NETWORK_PER_PIXEL * words
     seen = pixels / length * (settings.tile_columns + 2 * _MARGIN)
-    return _NETWORK_BASE + seen * _NETWORK_PER_PIXEL * words + pixels * _DESCENT_PER_PIXEL
+    return base + seen * _NETWORK_PER_PIXEL * words + pixels * _DESCENT_PER_PIXEL

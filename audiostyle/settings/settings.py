@@ -2,7 +2,7 @@
 
 One frozen dataclass holds them all: a run is described completely by its two clips, its weights and
 its :class:`Settings`, and every run records the three.  A field's metadata says what it means, which
-row of the differences table (D1..D12, T1..T27, see ``docs/differences.md``) it belongs to, and which
+row of the differences table (D1..D12, T1..T28, see ``docs/differences.md``) it belongs to, and which
 values it may take.  The defaults are what the authors' code does (``released``); whatever differs is
 named.
 """
@@ -138,10 +138,10 @@ class Settings:
     float_type: str = setting("float32", "arithmetic of the network", rows="T18", choices=("float32", "float64"))
     device: str = setting("cpu", "cpu, cuda, cuda0, opencl0:0 or auto (cuda if it answers, else cpu)")
     convolution: str = setting(
-        "auto",
-        "which convolution runs on the CPU: onednn where its library works, else Theano's corrmm",
-        choices=("auto", "onednn", "corrmm"),
-    )
+        "auto", "convolution on the CPU: auto: onednn where its library works, else Theano's corrmm; onednn_f6: "
+        "onednn with larger tiles of Winograd's, faster and rounding four times as much", rows="T28",
+        choices=("auto", "onednn", "onednn_f6", "corrmm"),
+    )  # fmt: skip
     threads: int = setting(0, "CPU threads; 0 means all cores", low=0, high=1024)
     tile_columns: int = setting(
         0,

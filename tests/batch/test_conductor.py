@@ -146,6 +146,16 @@ def test_another_run_in_the_place_is_not_taken_for_ours(change, said, planned, c
     assert again.tasks == []
 
 
+def test_convolutions_in_larger_tiles_are_others(planned, conducted):
+    plan, engine = planned(settings={"convolution": "onednn_f6"}), FakeEngine()
+    conducted(plan, engine)
+    for task, name in zip(engine.tasks, ("onednn_f6", "onednn", "corrmm"), strict=True):
+        leave_a_run(task, **made_on(convolution=name))
+    entries = conducted(plan, FakeEngine())
+    assert states(entries) == ["finished", "foreign", "foreign"]
+    assert "convolution onednn (not onednn_f6)" in entries[1].failure
+
+
 def test_a_plain_transfer_s_run_needs_its_metrics_only(planned, conducted, tmp_path):
     plan, engine = planned(), FakeEngine()
     conducted(plan, engine)

@@ -114,6 +114,23 @@ def test_loss_and_gradient_agree_and_nothing_changes_layout_on_the_way(pooling):
     assert [node.op.in_place for node in nodes if isinstance(node.op, ops.ReluGradient)] == [True, True]
 
 
+def test_tiles_of_another_size_change_nothing_else():
+    network = Network()
+    outputs = [network.loss(), T.grad(network.loss(), network.image)]
+    small, large = (compiled([network.image], outputs, onednn_mode(tile=tile)) for tile in (4, 6))
+    assert kinds(large) == kinds(small)
+    for function, tile in ((small, 4), (large, 6)):
+        nodes = function.maker.fgraph.toposort()
+        convolutions = [node.op for node in nodes if isinstance(node.op, ops.Convolution | ops.InputGradient)]
+        assert {op.tile for op in convolutions} == {tile}
+        gradients = [op for op in convolutions if isinstance(op, ops.InputGradient)]
+        assert [sum(getattr(op, name) for op in gradients) for name in ("plain", "masked", "in_place")] == [1, 2, 2]
+    image = value_of_image()
+    found, expected = large(image), small(image)
+    assert_close(found, expected)
+    assert not np.array_equal(found[1], expected[1])
+
+
 def test_autocorrelations_are_taken_in_either_layout():
     network = Network()
     total = network.layers[-1].sum() * np.float64(1e-3)

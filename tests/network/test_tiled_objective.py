@@ -83,6 +83,7 @@ def test_a_margin_less_is_seen(parameters, monkeypatch):
     ("convolution", "changes"),
     [
         pytest.param("onednn", {}, marks=pytest.mark.skipif(not available()[0], reason=available()[1])),
+        pytest.param("onednn_f6", {}, marks=pytest.mark.skipif(not available()[0], reason=available()[1])),
         pytest.param("corrmm", {"float_type": "float64"}, marks=pytest.mark.slow),
         pytest.param("auto", TIMES_DOWN, marks=pytest.mark.slow),
     ],
@@ -92,8 +93,9 @@ def test_the_whole_network(convolution, changes, parameters):
     content, style, image = images(32, 391, settings)
     whole = Objective(content, style, parameters, settings)
     tiled = TiledObjective(content, style, parameters, dataclasses.replace(settings, tile_columns=32))
-    double = settings.float_type == "float64"
-    compare(whole, tiled, image, 1e-12 if double else 1e-6, 1e-12 if double else 5e-5)
+    # Winograd's 6x6 tiles round four times as much, and lie elsewhere in each tile of time.
+    losses, gradients = {"corrmm": (1e-12, 1e-12), "onednn_f6": (1e-5, 5e-4)}.get(convolution, (1e-6, 5e-5))
+    compare(whole, tiled, image, losses, gradients)
 
 
 @pytest.mark.slow

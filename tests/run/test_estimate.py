@@ -10,6 +10,8 @@ MEASURED = {  # GiB
     "mel, 3 s": ({"duration": 3.0}, 0.96),
     "mel, 10 s": ({}, 1.13),
     "mel, 30 s": ({"duration": 30.0}, 1.78),
+    "mel, 10 s, 6x6 tiles": ({"convolution": "onednn_f6"}, 1.43),
+    "mel, 30 s, 6x6 tiles": ({"duration": 30.0, "convolution": "onednn_f6"}, 2.09),
     "mel, 120 s": ({"duration": 120.0}, 3.1),
     "mel, 240 s in tiles": ({"duration": 240.0, "tile_columns": 1024}, 3.24),
     "spectrogram, 10 s": ({"representation": "spectrogram"}, 2.02),

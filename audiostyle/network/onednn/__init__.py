@@ -11,17 +11,21 @@ from typing import Any
 from audiostyle.network.onednn.build import Unavailable
 from audiostyle.network.onednn.library import load_library
 
-__all__ = ["available", "description", "onednn_mode", "set_threads"]
+__all__ = ["TILES", "available", "description", "onednn_mode", "set_threads"]
+
+#: The convolutions that settings may name, and the pixels a side of Winograd's largest tiles in them.
+TILES = {"onednn": 4, "onednn_f6": 6}
 
 # Before canonicalisation (1), while ReLU and its gradient look as they were written; after destroy
 # handlers (49.5) and with Theano's own in-place rewrites (75).
 _LAYOUT, _IN_PLACE = 0.66, 74.0
 
 
-def available() -> tuple[bool, str]:
-    """Tell whether oneDNN can be used, and why not (or how)."""
+def available(tile: int = 4) -> tuple[bool, str]:
+    """Tell whether oneDNN can be used, and why not (or how), with Winograd's tiles of a size."""
     try:
-        return True, load_library().description()
+        library = load_library()
+        return True, library.description(library.load_tiles(tile).tile)
     except Unavailable as error:
         return False, str(error)
 
@@ -36,13 +40,15 @@ def set_threads(threads: int) -> None:
     load_library().set_threads(threads)
 
 
-def onednn_mode(base: Any = None) -> Any:
+def onednn_mode(base: Any = None, tile: int = 4) -> Any:
     """Return a Theano mode that compiles as another does, with convolutions by oneDNN.
 
     Parameters
     ----------
     base : theano.compile.Mode or str, optional
         The other mode; Theano's default if not given.
+    tile : int
+        Pixels a side of Winograd's largest tiles; see :meth:`.library.Library.convolve`.
 
     Raises
     ------
@@ -55,4 +61,4 @@ def onednn_mode(base: Any = None) -> Any:
     from audiostyle.network.onednn.rewrite import layout_rewrite
 
     load_library().buffers.release()  # what an earlier network, perhaps of a larger image, has left
-    return get_mode(base).register((layout_rewrite(), _LAYOUT), (in_place_rewrite(), _IN_PLACE))
+    return get_mode(base).register((layout_rewrite(tile), _LAYOUT), (in_place_rewrite(), _IN_PLACE))

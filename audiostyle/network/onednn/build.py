@@ -1,4 +1,4 @@
-"""Compiles the kernels against oneDNN, once, and loads them.
+"""Compiles the kernels against oneDNN, once, and loads them; Winograd's with larger tiles apart, when asked for.
 
 The compiled file lies in the cache folder under a hash of its source, oneDNN's version and the flags,
 written beside and then renamed, so that any number of processes may start at once.  It ends with its own
@@ -13,14 +13,14 @@ import os
 import platform
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 from audiostyle.cache import cache_folder
 
-__all__ = ["Kernels", "Unavailable", "build_kernels"]
+__all__ = ["Kernels", "Unavailable", "build_kernels", "build_winograd"]
 
 _KERNELS = Path(__file__).with_name("kernels")
 # Floats in a vector register, the flags that make the compiler use it, and what the processor needs.
@@ -64,15 +64,33 @@ def build_kernels() -> Kernels:
     block = _block()
     found, header = _find("onednn-cpu-gomp", "libdnnl.so.2"), _find("onednn-devel-cpu-gomp", "oneapi/dnnl/dnnl.hpp")
     version = importlib.metadata.version("onednn-cpu-gomp")
-    flags = ["-std=c++17", "-O3", "-fopenmp", "-shared", "-fPIC", f"-DBLOCK={block}", *_INSTRUCTION_SETS[block]]
     try:
         # Loaded by its whole path here, oneDNN is found by its soname when our library asks for it.
         with _patient_threads():
             ctypes.CDLL(str(found))
-        functions = ctypes.CDLL(str(_compile(flags, header.parents[2], found, version)))
+        compiled = _compile("kernels", _KERNELS.glob("*.cpp"), block, 4, version, header.parents[2], found)
+        functions = ctypes.CDLL(str(compiled))
     except OSError as error:
         raise Unavailable(f"oneDNN cannot be loaded ({error})") from None
     return Kernels(functions, block, version)
+
+
+def build_winograd(tile: int, block: int) -> ctypes.CDLL:
+    """Return Winograd's kernels for tiles of another size than those of :func:`build_kernels`.
+
+    Parameters
+    ----------
+    tile : int
+        6.
+    block : int
+        Channels of a block, as of :class:`Kernels`.
+
+    Raises
+    ------
+    Unavailable
+        If compiling failed.
+    """
+    return ctypes.CDLL(str(_compile("winograd", [_KERNELS / "winograd.cpp", _KERNELS / "state.cpp"], block, tile)))
 
 
 @contextlib.contextmanager
@@ -123,14 +141,19 @@ def _find(distribution: str, ending: str) -> Path:
     raise Unavailable(f"the package {distribution} has no file {ending}")
 
 
-def _compile(flags: list[str], headers: Path, onednn: Path, version: str) -> Path:
-    """Return the compiled kernels, from the cache or from g++."""
+def _compile(
+    kind: str, sources: Iterable[Path], block: int, tile: int,
+    version: str = "", headers: Path = _KERNELS, *linked: Path,
+) -> Path:  # fmt: skip
+    """Return a compiled library, from the cache or from g++."""
     # What takes long is compiled first, so that no core waits for it in the end.
-    sources = sorted(_KERNELS.glob("*.cpp"), key=lambda path: path.stat().st_size, reverse=True)
+    sources = sorted(sources, key=lambda path: path.stat().st_size, reverse=True)
+    flags = ["-std=c++17", "-O3", "-fopenmp", "-shared", "-fPIC", f"-DBLOCK={block}", f"-DTILE={tile}"]
+    flags += _INSTRUCTION_SETS[block]
     texts = [path.read_bytes() for path in (*sources, *sorted(_KERNELS.glob("*.h")))]
     name = hashlib.sha256(repr((texts, version, flags)).encode()).hexdigest()[:24]
     folder = cache_folder("onednn")
-    target = folder / f"kernels-{name}.so"
+    target = folder / f"{kind}-{name}.so"
     if _is_whole(target):
         return target
     beside = target.with_name(f"{target.name}.{os.getpid()}")
@@ -142,7 +165,7 @@ def _compile(flags: list[str], headers: Path, onednn: Path, version: str) -> Pat
                 for source, each in zip(sources, made, strict=True)
             ]
             list(pool.map(_run, commands))
-            _run(["g++", *flags, *made, str(onednn), "-o", str(beside)])
+            _run(["g++", *flags, *made, *map(str, linked), "-o", str(beside)])
         _seal(beside)
         os.replace(beside, target)
     except OSError as error:

@@ -13,7 +13,7 @@ from theano.tensor.elemwise import Elemwise
 from audiostyle.network.onednn.graph import owner
 from audiostyle.network.onednn.operations import Convolution, InputGradient, PoolGradient, Rectify, ReluGradient
 
-__all__ = ["fuse_mask", "fuse_pool_gradient", "fuse_relu", "fuse_sum", "in_place_rewrite", "rectify"]
+__all__ = ["fuse_mask", "fuse_pool_gradient", "fuse_relu", "fuse_sum", "in_place_rewrite", "rectify", "with_tiles"]
 
 rectify = Elemwise(Rectify(theano.scalar.basic.same_out, name="rectify"))
 
@@ -74,11 +74,23 @@ def fuse_mask(node: Any) -> Any:
     return [InputGradient(accumulate=made.op.accumulate, masked=True)(*made.inputs, activation)]
 
 
+def with_tiles(tile: int) -> Any:
+    """Return the optimiser that lets convolutions use Winograd's tiles of up to a size."""
+
+    @local_optimizer([Convolution, InputGradient])
+    def enlarge(node: Any) -> Any:
+        if not isinstance(node.op, Convolution | InputGradient) or node.op.tile == tile:
+            return False
+        return [type(node.op)(**node.op._props_dict() | {"tile": tile})(*node.inputs)]
+
+    return enlarge
+
+
 @local_optimizer([ReluGradient, InputGradient], inplace=True)
 def _in_place(node: Any) -> Any:
     op = node.op
     if isinstance(op, ReluGradient) and not op.in_place:
         return [ReluGradient(in_place=True)(*node.inputs)]
     if isinstance(op, InputGradient) and op.accumulate and not op.in_place:
-        return [InputGradient(accumulate=True, masked=op.masked, in_place=True)(*node.inputs)]
+        return [InputGradient(**op._props_dict() | {"in_place": True})(*node.inputs)]
     return False

@@ -15,7 +15,10 @@ from typing import Any
 import numpy as np
 
 from audiostyle.network.onednn.buffers import Buffers
-from audiostyle.network.onednn.build import Kernels, build_kernels
+from audiostyle.network.onednn.build import Kernels, build_kernels, build_winograd
+from audiostyle.network.onednn.calls import Calls, address
+from audiostyle.network.onednn.direct import DirectConvolution
+from audiostyle.network.onednn.winograd import Winograd
 
 __all__ = ["Library", "load_library"]
 
@@ -36,27 +39,43 @@ class Library:
     """
 
     def __init__(self, kernels: Kernels) -> None:
-        self._compiled, self.block, self.version = kernels
+        functions, self.block, self.version = kernels
+        self._call = Calls(functions)
+        self._winograd = {4: Winograd(self._call, 4, self.block)}
         self.buffers = Buffers()
-        self._convolutions: dict[tuple[Any, ...], _DirectConvolution] = {}
+        self._convolutions: dict[tuple[Any, ...], DirectConvolution] = {}
         self._transforms: dict[int, ctypes.c_void_p] = {}
         self._prepared: dict[tuple[Any, ...], tuple[weakref.ref[np.ndarray], np.ndarray]] = {}
-        self._compiled.last_error.restype = ctypes.c_char_p
-        self._compiled.convolution_filter_bytes.restype = ctypes.c_int64
 
-    def description(self) -> str:
-        """Return what does the work, in words."""
+    def description(self, tile: int = 4) -> str:
+        """Return what does the work with tiles of a size, in words."""
         instructions = "AVX-512" if self.block == 16 else "AVX2"
-        return f"oneDNN {self.version} and Winograd kernels, {instructions}, {self.threads} threads"
+        tiles = "" if tile == 4 else f" of {tile}x{tile} tiles"
+        return f"oneDNN {self.version} and Winograd kernels{tiles}, {instructions}, {self.threads} threads"
 
     def set_threads(self, threads: int) -> None:
         """Run every kernel on this many threads from now on; 0 means what OpenMP says."""
-        self._compiled.set_threads(threads)
+        for winograd in self._winograd.values():
+            winograd.call.threads = threads
 
     @property
     def threads(self) -> int:
         """Threads that the kernels run on."""
-        return int(self._compiled.get_threads())
+        return self._call.threads
+
+    def load_tiles(self, tile: int) -> Winograd:
+        """Return Winograd's kernels for tiles of a size, compiled if need be.
+
+        Raises
+        ------
+        audiostyle.network.onednn.build.Unavailable
+            As :func:`audiostyle.network.onednn.build.build_winograd`.
+        """
+        if tile not in self._winograd:
+            call = Calls(build_winograd(tile, self.block))
+            call.threads = self.threads
+            self._winograd[tile] = Winograd(call, tile, self.block)
+        return self._winograd[tile]
 
     def convolve(
         self,
@@ -68,6 +87,7 @@ class Library:
         relu: bool = False,
         add_to: np.ndarray | None = None,
         mask: np.ndarray | None = None,
+        tile: int = 4,
     ) -> np.ndarray:
         """Return a cross-correlation of stride 1 with zeros around, or its gradient for the input.
 
@@ -88,6 +108,8 @@ class Library:
             Blocked; the result is added to it in place.
         mask : np.ndarray, optional
             Blocked; the result, after the addition, is 0 where this is not positive.
+        tile : int
+            Pixels a side of Winograd's largest tiles: 4, or 6, which round four times as much.
 
         Returns
         -------
@@ -110,31 +132,29 @@ class Library:
         for other in (add_to, mask):
             if other is not None and (other.shape != shape or outputs % self.block):
                 raise ValueError(f"An activation {other.shape} does not go with a result {shape}.")
-        if not self._winograd_suits(batch, inputs, height, width, size):
+        winograd = self._winograd_for(batch, inputs, height, width, size, tile)
+        if winograd is None:
             result = self._convolve_directly(source, filters, bias, backwards, relu, add_to)
             return result if mask is None else self.relu_gradient(mask, result, in_place=True)
 
         def transform() -> np.ndarray:
             turned = _oriented(filters, backwards)
-            turned = np.pad(turned, ((0, padded * self.block - outputs), (0, 0), (0, 0), (0, 0)))
-            prepared = Buffers().empty((36 * padded * self.block * inputs,))
-            sizes = map(ctypes.c_int64, (inputs, padded * self.block))
-            self._call("winograd_prepare", *sizes, _address(turned), _address(prepared))
-            return prepared
+            return winograd.prepare(np.pad(turned, ((0, padded * self.block - outputs), (0, 0), (0, 0), (0, 0))))
 
-        prepared = self._keep((id(filters), backwards, "winograd"), filters, transform)
+        prepared = self._keep((id(filters), backwards, winograd.tile), filters, transform)
         if bias is not None and outputs % self.block:
             bias = np.pad(bias, (0, -outputs % self.block))
         result = self.buffers.empty(shape) if add_to is None else add_to
-        sizes = map(ctypes.c_int64, (batch, inputs, padded * self.block, height, width))
-        self._call("winograd_run", *sizes, *map(_address, (source, prepared, bias, add_to, mask)), ctypes.c_int(relu),
-                   _address(result))  # fmt: skip
+        winograd.run(source, prepared, bias, add_to, mask, relu, result)
         return result if outputs % self.block == 0 else self._plain(result, outputs)
 
-    def _winograd_suits(self, batch: int, inputs: int, height: int, width: int, size: int) -> bool:
-        """Tell whether Winograd's algorithm serves.  A rule, and no measurement: runs must repeat."""
-        tiles = batch * -(-height // 4) * -(-width // 4)
-        return size == 3 and inputs % self.block == 0 and tiles >= _FEWEST_TILES
+    def _winograd_for(self, batch: int, inputs: int, height: int, width: int, size: int, tile: int) -> Winograd | None:
+        """Return the kernels that multiply least, None for oneDNN's.  A rule, and no measurement: runs must repeat."""
+        fewest = self._winograd[4].tiles(batch, height, width)
+        if size != 3 or inputs % self.block or fewest < _FEWEST_TILES:
+            return None
+        sizes = [self._winograd[4], self.load_tiles(tile)]
+        return min(sizes, key=lambda each: each.positions * each.tiles(batch, height, width))
 
     def _convolve_directly(self, source: np.ndarray, filters: np.ndarray, bias: np.ndarray | None, backwards: bool,
                            relu: bool, add_to: np.ndarray | None) -> np.ndarray:  # fmt: skip
@@ -146,10 +166,7 @@ class Library:
         convolution = self._convolution(shape, bias is not None, relu, add_to is not None)
 
         def transform() -> np.ndarray:
-            prepared = Buffers().empty((convolution.filter_bytes // 4,))
-            turned = _oriented(filters, backwards)
-            self._call("convolution_prepare", convolution.handle, _address(turned), _address(prepared))
-            return prepared
+            return convolution.prepare(_oriented(filters, backwards), Buffers())
 
         prepared = self._keep((id(filters), backwards, convolution.layout), filters, transform)
         if add_to is not None:
@@ -158,7 +175,7 @@ class Library:
             result = self.buffers.empty((batch, outputs, height, width))
         else:
             result = self.buffers.empty((batch, outputs // self.block, height, width, self.block))
-        self._call("convolution_run", convolution.handle, *map(_address, (source, prepared, bias, result)))
+        convolution.run(source, prepared, bias, result)
         return result
 
     def gram(self, activation: np.ndarray) -> np.ndarray:
@@ -169,18 +186,16 @@ class Library:
         _, blocks, height, width, block = activation.shape
         channels = blocks * block
         matrix = self.buffers.empty((channels, channels))
-        self._call("gram", *map(ctypes.c_int64, (channels, height * width)), *map(_address, (activation, matrix)))
+        self._call("gram", *map(ctypes.c_int64, (channels, height * width)), *map(address, (activation, matrix)))
         return matrix
 
     def mix(self, matrix: np.ndarray, activation: np.ndarray) -> np.ndarray:
         """Return the product of a matrix ``(channels, channels)`` with every pixel of a blocked activation."""
         batch, blocks, height, width, block = activation.shape
         channels = blocks * block
-        convolution = self._convolution((batch, channels, channels, height, width, 1), False, False, False)
-        prepared = self.buffers.empty((convolution.filter_bytes // 4,))
-        self._call("convolution_prepare", convolution.handle, _address(matrix), _address(prepared))
+        convolution = self._convolution((batch, channels, channels, height, width, 1))
         result = self.buffers.empty(activation.shape)
-        self._call("convolution_run", convolution.handle, *map(_address, (activation, prepared, None, result)))
+        convolution.run(activation, convolution.prepare(matrix, self.buffers), None, result)
         return result
 
     def copy(self, array: np.ndarray) -> np.ndarray:
@@ -197,7 +212,7 @@ class Library:
         result = self.buffers.empty((batch, channels // self.block, height, width, self.block))
         plain = np.ascontiguousarray(plain)
         self._call("to_blocked", *map(ctypes.c_int64, (batch, channels, height * width)),
-                   _address(plain), _address(result))  # fmt: skip
+                   address(plain), address(result))  # fmt: skip
         return result
 
     def from_blocked(self, blocked: np.ndarray) -> np.ndarray:
@@ -208,13 +223,13 @@ class Library:
         batch, _, height, width, _ = blocked.shape
         result = self.buffers.empty((batch, channels, height, width))
         self._call("from_blocked", *map(ctypes.c_int64, (batch, channels, height * width)),
-                   _address(blocked), _address(result))  # fmt: skip
+                   address(blocked), address(result))  # fmt: skip
         return result
 
     def relu_gradient(self, activation: np.ndarray, gradient: np.ndarray, *, in_place: bool = False) -> np.ndarray:
         """Return `gradient` where `activation`, a ReLU's result, is positive, else 0."""
         result = gradient if in_place else self.buffers.empty(gradient.shape)
-        self._call("relu_gradient", ctypes.c_int64(gradient.size), *map(_address, (activation, gradient, result)))
+        self._call("relu_gradient", ctypes.c_int64(gradient.size), *map(address, (activation, gradient, result)))
         return result
 
     def pool(self, source: np.ndarray, *, maximum: bool) -> np.ndarray:
@@ -222,7 +237,7 @@ class Library:
         batch, blocks, height, width, block = source.shape
         result = self.buffers.empty((batch, blocks, height // 2, width // 2, block))
         self._call("pool", *map(ctypes.c_int64, (batch * blocks, height, width)), ctypes.c_int(maximum),
-                   _address(source), _address(result))  # fmt: skip
+                   address(source), address(result))  # fmt: skip
         return result
 
     def pool_gradient(
@@ -234,8 +249,8 @@ class Library:
         """
         batch, blocks, height, width, _ = source.shape
         result = self.buffers.empty(source.shape)
-        self._call("pool_gradient", *map(ctypes.c_int64, (batch * blocks, height, width)), _address(source),
-                   _address(pooled), _address(gradient), ctypes.c_int(relu), _address(result))  # fmt: skip
+        self._call("pool_gradient", *map(ctypes.c_int64, (batch * blocks, height, width)), address(source),
+                   address(pooled), address(gradient), ctypes.c_int(relu), address(result))  # fmt: skip
         return result
 
     def autocorrelation(
@@ -289,22 +304,15 @@ class Library:
         gradient, distance = self.buffers.empty(activation.shape), ctypes.c_double()
         shape = [ctypes.c_int64(number) for number in (batch * planes, height, width)]
         flags = [ctypes.c_int(flag) for flag in (blocked, down, centred)]
-        self._call("autocorrelation", self._transforms[length], *shape, *flags, _address(activation),
-                   _address(prepared), _address(gradient), ctypes.byref(distance))  # fmt: skip
+        self._call("autocorrelation", self._transforms[length], *shape, *flags, address(activation),
+                   address(prepared), address(gradient), ctypes.byref(distance))  # fmt: skip
         return distance.value, gradient
 
-    def _call(self, name: str, *arguments: Any) -> None:
-        if getattr(self._compiled, name)(*arguments):
-            raise RuntimeError(f"{name}: {self._compiled.last_error().decode()}")
-
-    def _convolution(self, shape: tuple[int, ...], bias: bool, relu: bool, accumulate: bool) -> "_DirectConvolution":
-        """Return oneDNN's primitive for a shape (batch, inputs, outputs, height, width, size)."""
-        key = (*shape, bias, relu, accumulate, self.threads)
+    def _convolution(self, shape: tuple[int, ...], *flags: bool) -> DirectConvolution:
+        """Return oneDNN's convolution for a shape (batch, inputs, outputs, height, width, size)."""
+        key = (*shape, *flags, self.threads)
         if key not in self._convolutions:
-            handle = ctypes.c_void_p()
-            flags = [ctypes.c_int(flag) for flag in (bias, relu, accumulate)]
-            self._call("convolution_new", *map(ctypes.c_int64, shape), *flags, ctypes.byref(handle))
-            self._convolutions[key] = _DirectConvolution(self._compiled, handle)
+            self._convolutions[key] = DirectConvolution(self._call, shape, *flags)
         return self._convolutions[key]
 
     def _keep(self, key: tuple[Any, ...], source: np.ndarray, make: Callable[[], np.ndarray]) -> np.ndarray:
@@ -314,22 +322,6 @@ class Library:
             made = np.ascontiguousarray(make(), dtype=np.float32)
             kept = self._prepared[key] = (weakref.ref(source, lambda _: self._prepared.pop(key, None)), made)
         return kept[1]
-
-
-class _DirectConvolution:
-    """A prepared oneDNN primitive."""
-
-    def __init__(self, compiled: ctypes.CDLL, handle: ctypes.c_void_p) -> None:
-        self.handle = handle
-        self.filter_bytes = compiled.convolution_filter_bytes(handle)
-        size = compiled.convolution_filter_layout(handle, None, 0)
-        layout = ctypes.create_string_buffer(size)
-        compiled.convolution_filter_layout(handle, layout, size)
-        self.layout = layout.raw
-
-
-def _address(array: np.ndarray | None) -> ctypes.c_void_p:
-    return ctypes.c_void_p(None if array is None else array.ctypes.data)
 
 
 def _oriented(filters: np.ndarray, backwards: bool) -> np.ndarray:

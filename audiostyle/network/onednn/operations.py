@@ -95,13 +95,13 @@ class Convolution(_Blocked):
     """3x3 (or any odd size) cross-correlation with zeros around, bias and, if `relu`, ReLU.
 
     Inputs: activation, blocked, or plain where its channels are not whole blocks; filters ``(out, in,
-    size, size)``; perhaps a bias ``(out,)``.  Output: blocked.
+    size, size)``; perhaps a bias ``(out,)``.  Output: blocked.  `tile`: see :meth:`.library.Library.convolve`.
     """
 
-    __props__ = ("relu",)
+    __props__ = ("relu", "tile")
 
-    def __init__(self, relu: bool) -> None:
-        self.relu = relu
+    def __init__(self, relu: bool, tile: int = 4) -> None:
+        self.relu, self.tile = relu, tile
 
     def make_node(self, source: Any, filters: Any, *bias: Any) -> Any:
         """Return the Apply node."""
@@ -110,7 +110,10 @@ class Convolution(_Blocked):
     def perform(self, node: Any, inputs: list[np.ndarray], outputs: list[list[Any]]) -> None:
         """Convolve; the filters are passed as they are, because what is prepared of them is kept by identity."""
         source, filters, *bias = inputs
-        outputs[0][0] = load_library().convolve(np.ascontiguousarray(source), filters, *bias, relu=self.relu)
+        library = load_library()
+        outputs[0][0] = library.convolve(
+            np.ascontiguousarray(source), filters, *bias, relu=self.relu, tile=self.tile
+        )  # fmt: skip
 
     def infer_shape(self, node: Any, shapes: list[Any]) -> list[Any]:
         """Return the shape: the image's size and the filters' number of blocks."""
@@ -127,12 +130,13 @@ class InputGradient(_Blocked):
     Output: blocked, or plain where the channels are not whole blocks (`plain`).
     """
 
-    __props__ = ("plain", "accumulate", "masked", "in_place")
+    __props__ = ("plain", "accumulate", "masked", "in_place", "tile")
 
     def __init__(
-        self, plain: bool = False, accumulate: bool = False, masked: bool = False, in_place: bool = False
+        self, plain: bool = False, accumulate: bool = False, masked: bool = False, in_place: bool = False, tile: int = 4
     ) -> None:
         self.plain, self.accumulate, self.masked, self.in_place = plain, accumulate, masked, in_place
+        self.tile = tile
         self.destroy_map = {0: [2]} if in_place else {}
 
     def make_node(self, gradient: Any, filters: Any, *others: Any) -> Any:
@@ -149,7 +153,9 @@ class InputGradient(_Blocked):
         add_to = None
         if self.accumulate:
             add_to = others[0] if self.in_place else library.copy(others[0])
-        outputs[0][0] = library.convolve(gradient, filters, backwards=True, add_to=add_to, mask=mask)
+        outputs[0][0] = library.convolve(
+            gradient, filters, backwards=True, add_to=add_to, mask=mask, tile=self.tile
+        )  # fmt: skip
 
     def infer_shape(self, node: Any, shapes: list[Any]) -> list[Any]:
         """Return the shape of the convolution's input."""

@@ -25,7 +25,7 @@ from theano.tensor.signal.pool import Pool as TheanoPool
 from theano.tensor.subtensor import Subtensor
 
 from audiostyle.network.autocorrelation import SpectralDistance
-from audiostyle.network.onednn.fusion import fuse_mask, fuse_pool_gradient, fuse_relu, fuse_sum, rectify
+from audiostyle.network.onednn.fusion import fuse_mask, fuse_pool_gradient, fuse_relu, fuse_sum, rectify, with_tiles
 from audiostyle.network.onednn.graph import (
     constant_number,
     constant_vector,
@@ -56,8 +56,8 @@ from audiostyle.network.onednn.operations import (
 __all__ = ["layout_rewrite"]
 
 
-def layout_rewrite() -> Any:
-    """Return the optimiser that does all three steps."""
+def layout_rewrite(tile: int) -> Any:
+    """Return the optimiser that does all three steps, with Winograd's tiles of up to a size."""
     return theano.gof.opt.SeqOptimizer(
         [
             in2out(_convolution, _input_gradient, _distance),
@@ -71,6 +71,7 @@ def layout_rewrite() -> Any:
             MergeOptimizer(),
             in2out(fuse_relu, fuse_pool_gradient, fuse_sum),
             in2out(fuse_mask),
+            in2out(with_tiles(tile)),
         ]
     )  # fmt: skip
 

@@ -10,11 +10,6 @@
 using namespace kernels;
 using dnnl::memory;
 
-namespace kernels {
-thread_local std::string error_text;
-int number_of_threads = 0;
-} // namespace kernels
-
 namespace {
 
 thread_local Workspace scratchpad, padded_output;
@@ -42,12 +37,6 @@ struct Convolution {
 };
 
 extern "C" {
-
-const char *last_error() { return error_text.c_str(); }
-
-void set_threads(int threads) { number_of_threads = threads; }
-
-int get_threads() { return number_of_threads > 0 ? number_of_threads : omp_get_max_threads(); }
 
 // The source is plain where its channels are not whole blocks, and so is the result.
 int convolution_new(Dimension batch, Dimension in_channels, Dimension out_channels, Dimension height, Dimension width,

@@ -1,4 +1,5 @@
-// What the kernels share.  ../build.py compiles the .cpp files beside this one into one library; ../library.py calls it.
+// What the kernels share.  ../build.py compiles the .cpp files beside this one into one library, with Winograd's of 4x4
+// tiles, and those of 6x6, if they are asked for, into another; ../library.py calls them.
 //
 // A blocked activation is (batch, channels / BLOCK, height, width, BLOCK) float32, the layout oneDNN calls nChw16c
 // (nChw8c without AVX-512): the BLOCK channels of a pixel are one vector register.

@@ -5,80 +5,25 @@
 // transform of the output, while they are in its cache.  A result is summed in the same order whatever the number of
 // threads, and in short sums, which halves the rounding error.
 
-#include "kernels.h"
+#include "winograd_transforms.h"
 
 #include <algorithm>
-#include <immintrin.h>
 #include <vector>
 
 using namespace kernels;
 
 namespace {
 
-// The points of interpolation are 0, +-a, +-b and infinity: those of oneDNN, exact in binary, which keep the rounding
-// errors of both transforms small.
-constexpr float a = 0.625f, b = 1.5f, aa = a * a, bb = b * b;
-constexpr int tile = 4, window = 6, positions = window * window;
 // Rows (tiles) and columns (vectors of channels) of a product; with its short sum it fills the registers.
 constexpr int most_rows = BLOCK == 16 ? 7 : 6, most_columns = 2;
 // Input channels that are summed before the sum is added to the rest.
 constexpr Dimension short_sum = 32;
 // Input channels whose filters stay in the nearest cache while all tiles are multiplied with them.
 constexpr Dimension long_sum = 128;
-// Tiles that a thread takes at once.
-constexpr Dimension most_tiles = 42;
+// Tiles that a thread takes at once: what its caches hold.
+constexpr Dimension most_tiles = tile == 4 ? 42 : 28;
 // Floats from the filters that are multiplied to those that are fetched meanwhile.
 constexpr Dimension ahead = 4096;
-
-// factor * value + other, rounded once.  Of a * x + b * y the compiler chooses which product is rounded on its own.
-inline Vector multiply_add(float factor, Vector value, Vector other) {
-#if BLOCK == 16
-    return _mm512_fmadd_ps(_mm512_set1_ps(factor), value, other);
-#else
-    return _mm256_fmadd_ps(_mm256_set1_ps(factor), value, other);
-#endif
-}
-
-inline void transform_input(const Vector *d, int step, Vector *v, Dimension out_step) {
-    const Vector p = d[4 * step] - bb * d[2 * step], q = d[3 * step] - bb * d[step];
-    const Vector r = d[4 * step] - aa * d[2 * step], s = d[3 * step] - aa * d[step];
-    v[0] = d[4 * step] - (aa + bb) * d[2 * step] + aa * bb * d[0];
-    v[out_step] = p + a * q;
-    v[2 * out_step] = p - a * q;
-    v[3 * out_step] = r + b * s;
-    v[4 * out_step] = r - b * s;
-    v[5 * out_step] = d[5 * step] - (aa + bb) * d[3 * step] + aa * bb * d[step];
-}
-
-// Half of transform_input: its results 0, 1 and 2, or 5, 3 and 4.
-template <bool second> inline void transform_half(const Vector *d, Vector *v) {
-    constexpr float square = second ? aa : bb, point = second ? b : a;
-    const Vector p = d[4] - square * d[2], q = d[3] - square * d[1];
-    v[0] = d[4 + second] - (aa + bb) * d[2 + second] + aa * bb * d[second];
-    v[1] = p + point * q;
-    v[2] = p - point * q;
-}
-
-// Half of a tile's transform, three columns of it: as much as the registers hold between rows and columns.
-template <bool second>
-inline void transform_columns(const Vector *corner, Dimension width, Vector *to, Dimension plane) {
-    constexpr int columns[3] = {second ? 5 : 0, second ? 3 : 1, second ? 4 : 2};
-    Vector half[window * 3];
-#pragma GCC unroll 6
-    for (int row = 0; row < window; ++row) transform_half<second>(corner + row * width, half + row * 3);
-#pragma GCC unroll 3
-    for (int column = 0; column < 3; ++column)
-        transform_input(half + column, 3, to + columns[column] * plane, window * plane);
-}
-
-inline void transform_output(const Vector *m, Dimension step, Vector *y, int out_step) {
-    const Vector s = m[step] + m[2 * step], d = m[step] - m[2 * step];
-    const Vector t = m[3 * step] + m[4 * step], e = m[3 * step] - m[4 * step];
-    y[0] = m[0] + s + t;
-    y[out_step] = multiply_add(a, d, b * e);
-    y[2 * out_step] = multiply_add(aa, s, bb * t);
-    y[3 * out_step] = multiply_add(a * aa, d, b * bb * e) + m[5 * step];
-}
 
 // `Rows` tiles times `Columns` vectors of output channels, over `blocks` input blocks, whose sum begins m or is added to
 // it, one short sum after the other.
@@ -166,9 +111,7 @@ std::vector<Place> places(const Shape &shape, Dimension first, Dimension count) 
                 corner = input;
                 step = window;
             }
-            Vector *to = vectors(transformed) + block * count + index;
-            transform_columns<false>(corner, step, to, shape.in_blocks * count);
-            transform_columns<true>(corner, step, to, shape.in_blocks * count);
+            transform_input(corner, step, vectors(transformed) + block * count + index, shape.in_blocks * count);
         }
 }
 
@@ -210,7 +153,7 @@ template <bool add, bool mask, bool relu>
             const Place at = tiles[index];
             const Dimension start = ((at.image * shape.out_blocks + block) * height + at.y) * width + at.x;
             Vector half[tile * window];
-#pragma GCC unroll 6
+#pragma GCC unroll 8
             for (int column = 0; column < window; ++column)
                 transform_output(vectors(products) + block * count + index + column * plane, window * plane,
                                  half + column, window);
@@ -229,7 +172,7 @@ template <bool add, bool mask, bool relu>
             const Dimension rows = std::min<Dimension>(tile, height - at.y);
             const Dimension columns = std::min<Dimension>(tile, width - at.x);
             if (rows == tile && columns == tile) {
-#pragma GCC unroll 4
+#pragma GCC unroll 6
                 for (int row = 0; row < tile; ++row) write_row(row, tile);
             } else
                 for (Dimension row = 0; row < rows; ++row) write_row(row, columns);
@@ -259,9 +202,8 @@ extern "C" {
 // fourth powers of activations ten layers deep, 2e-6.
 int winograd_prepare(Dimension in, Dimension out, const float *filters, float *prepared) {
     return guarded([&] {
-        const double p = a, q = b, x = 1 / (2 * p * p * (p * p - q * q)), y = 1 / (2 * q * q * (q * q - p * p));
-        const double rows[window][3] = {{1 / (p * p * q * q), 0, 0}, {x, x * p, x * p * p}, {x, -x * p, x * p * p},
-                                        {y, y * q, y * q * q},       {y, -y * q, y * q * q}, {0, 0, 1}};
+        const FilterTransform transform;
+        const auto &rows = transform.rows;
         const Dimension panel = most_columns * BLOCK;
 #pragma omp parallel for schedule(static)
         for (Dimension o = 0; o < out; ++o)
