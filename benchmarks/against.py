@@ -1,10 +1,11 @@
-"""This checkout against another commit, in turns: first start, the optimiser's own arithmetic, a whole transfer.
+r"""This checkout against another commit, in turns: first start, the optimiser's own arithmetic, a whole transfer.
 
 ::
 
     .venv/bin/python -m benchmarks.against HEAD~1 --rounds 3
     .venv/bin/python -m benchmarks.against v1.0.0 --rounds 2 --clips rock17.wav reggae07.wav --weights FILE
-    .venv/bin/python -m benchmarks.against v1.0.0 --rounds 1 --iterations 0 --also optimiser=two_loop
+    .venv/bin/python -m benchmarks.against v1.0.0 --rounds 1 --iterations 0 --also optimiser=two_loop \
+        --also optimiser=two_loop convolution=onednn_f6
 
 Least of all rounds, in seconds of wall clock and of processor.  The transfers' archives are compared too: the same
 bits, or which round differs first.
@@ -27,6 +28,7 @@ from audiostyle.run.archive import Archive
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST_START = """
+import sys
 from audiostyle.network.start import start_theano
 start_theano()
 from audiostyle.network.objective import Objective
@@ -34,7 +36,8 @@ from audiostyle.settings import Settings
 from audiostyle.weights.random_network import he_network
 import numpy as np
 pictures = np.random.RandomState(0).uniform(-100, 100, (2, 1, 3, 96, 854)).astype("float32")
-Objective(*pictures, he_network(0), Settings(rowac=True, colac=True))
+settings = Settings(rowac=True, colac=True).with_text(dict(pair.split("=") for pair in sys.argv[1:]))
+Objective(*pictures, he_network(0), settings)
 """
 ARITHMETIC = """
 import sys
@@ -67,7 +70,10 @@ def main():
     parser.add_argument("--clips", nargs=2, help="content and style; by default the demonstration's")
     parser.add_argument("--weights", default="random")
     parser.add_argument("--iterations", default="5", help="of the transfer; 0: all")
-    parser.add_argument("--also", metavar="NAME=VALUE", help="a setting that this checkout is measured with, too")
+    parser.add_argument(
+        "--also", nargs="+", action="append", default=[], metavar="NAME=VALUE",
+        help="settings that this checkout is measured with, too",
+    )  # fmt: skip
     options = parser.parse_args()
     found = {}
     with tempfile.TemporaryDirectory() as name:
@@ -76,7 +82,7 @@ def main():
         subprocess.run(["git", "-C", str(ROOT), "worktree", "add", "-q", "--detach", other, options.commit], check=True)
         try:
             kinds = [(options.commit, other, []), ("here", ROOT, [])]
-            kinds += [(options.also, ROOT, [options.also])] if options.also else []
+            kinds += [(", ".join(settings), ROOT, settings) for settings in options.also]
             clips = options.clips or [str(path) for path in write_clips(folder, 11.0)]
             for number in range(options.rounds):
                 for index, (label, place, settings) in enumerate(kinds):
@@ -94,7 +100,7 @@ def main():
 
 def measure(found, place, folder, clips, options, settings):
     folder.mkdir()
-    wall, cpu = timed([sys.executable, "-c", FIRST_START], place, folder / "cold")
+    wall, cpu = timed([sys.executable, "-c", FIRST_START, *settings], place, folder / "cold")
     found.setdefault("first start with an empty cache, s", []).append(wall)
     found.setdefault("the same, processor s", []).append(cpu)
     done = subprocess.run([sys.executable, "-c", ARITHMETIC, *settings], env=environment(place, folder / "cold"),
