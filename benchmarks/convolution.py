@@ -4,8 +4,8 @@
 
     .venv/bin/python -m benchmarks.convolution --repeat 20
 
-For each layer at 96x854: what the package uses (its Winograd kernels where they pay), oneDNN's direct kernels, and
-Theano's CorrMM.  They take turns, and the least of each one's times counts, because other work on the machine
+For each layer at 96x854: what the package uses (its Winograd kernels where they pay), the same with 6x6 tiles
+(``--convolution onednn_f6``), oneDNN's direct kernels, and Theano's CorrMM.  They take turns, and the least of each one's times counts, because other work on the machine
 only ever adds.  The error is the relative L2 distance from float64, of some channels.
 """
 
@@ -53,10 +53,13 @@ def functions(source, filters, gradient, library):
 
     source_blocked, gradient_blocked = block(source), block(gradient)
 
-    def ours(back):
+    def ours(back, tile=4):
         if back:
-            return library.convolve(gradient_blocked, filters, backwards=True)
-        return library.convolve(source_blocked, filters)
+            return library.convolve(gradient_blocked, filters, backwards=True, tile=tile)
+        return library.convolve(source_blocked, filters, tile=tile)
+
+    def larger(back):
+        return ours(back, 6)
 
     def direct(back):
         return library._convolve_directly(
@@ -70,7 +73,7 @@ def functions(source, filters, gradient, library):
     def corrmm(back):
         return backward(source, gradient) if back else forward(source)
 
-    return {"used": ours, "oneDNN direct": direct, "CorrMM": corrmm}, plain
+    return {"used": ours, "6x6": larger, "oneDNN direct": direct, "CorrMM": corrmm}, plain
 
 
 def main():
@@ -85,8 +88,8 @@ def main():
     set_threads(backend.threads)
     library, totals = load_library(), {}
     print(f"{description()}; milliseconds and errors, forward + back\n")
-    print("| layer | GFLOP | as used | error | oneDNN direct | error | CorrMM | error |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| layer | GFLOP | as used | error | 6x6 tiles | error | oneDNN direct | error | CorrMM | error |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for name, (inputs, outputs, height, width, count) in LAYERS.items():
         random = np.random.RandomState(0)
         source = np.maximum(random.standard_normal((1, inputs, height, width)), 0).astype("float32")
