@@ -5,8 +5,9 @@
     .venv/bin/python -m benchmarks.convolution --repeat 20
 
 For each layer at 96x854: what the package uses (its Winograd kernels where they pay), the same with 6x6 tiles
-(``--convolution onednn_f6``), oneDNN's direct kernels, and Theano's CorrMM.  They take turns, and the least of each one's times counts, because other work on the machine
-only ever adds.  The error is the relative L2 distance from float64, of some channels.
+(``--convolution onednn_f6``), oneDNN's direct kernels, and Theano's CorrMM.  They take turns, and the least of each
+one's times counts, because other work on the machine only ever adds.  The error is the relative L2 distance from
+float64, of some channels.
 """
 
 import argparse
