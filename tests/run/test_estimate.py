@@ -32,6 +32,14 @@ def test_float64_takes_more():
     assert estimate_memory((856, 512), other) > 1.3 * estimate_memory((856, 512), one)
 
 
+@pytest.mark.parametrize("changes", [{}, {"duration": 30.0}, {"representation": "spectrogram"}], ids=str)
+def test_larger_tiles_take_more(changes):
+    """Measured: 0.30 GiB, whichever stage holds the most."""
+    small, large = (Settings(**changes, convolution=name) for name in ("onednn", "onednn_f6"))
+    shape = image_shape(small)
+    assert 0.25 < (estimate_memory(shape, large) - estimate_memory(shape, small)) / 2**30 < 0.35
+
+
 SONG = (96, 20662)
 
 
