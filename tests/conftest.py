@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from audiostyle.cache import use_private_numba_cache
 from audiostyle.network.blas import choose_blas_kernels
 
 choose_blas_kernels(authors=True)
@@ -15,6 +16,9 @@ if (worker := os.environ.get("PYTEST_XDIST_WORKER", "gw0")) != "gw0":
     # Theano compiles under a lock whose waiters sleep for seconds.
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     os.environ["XDG_CACHE_HOME"] = str(cache / f"audiostyle-tests-{worker}")
+
+# Before a test imports librosa: numba would else compile into site-packages, two workers at once.
+use_private_numba_cache()
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
