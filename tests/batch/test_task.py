@@ -177,6 +177,13 @@ def outcome(task):
     return found.get("kind", found["event"]), found.get("sentence", "")
 
 
+def test_kernels_of_larger_tiles_are_pinned_as_such():
+    usual, larger = (machine_facts("cpu", 1, name)["onednn"] for name in ("auto", "onednn_f6"))
+    if usual is None:
+        pytest.skip("oneDNN does not work here")
+    assert larger == usual.replace("kernels,", "kernels of 6x6 tiles,") != usual
+
+
 def test_failures_are_of_kinds(batch, tmp_path, monkeypatch):
     folder, plan = batch()
     task = one_task(folder, plan)

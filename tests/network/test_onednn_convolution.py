@@ -16,6 +16,7 @@ start_theano()
 from blocked_layout import arrays, blocked, plain, relative  # noqa: E402
 
 from audiostyle.network.onednn import available  # noqa: E402
+from audiostyle.network.onednn.build import build_kernels  # noqa: E402
 from audiostyle.network.onednn.library import Library, load_library  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not available()[0], reason=available()[1])
@@ -217,6 +218,19 @@ def test_any_number_of_threads_gives_the_same_bits(tile):
         library.set_threads(before)
     for other in found[1:]:
         np.testing.assert_array_equal(other, found[0])
+
+
+def test_tiles_that_are_loaded_later_run_on_as_many_threads():
+    shared = load_library()
+    before = shared.threads
+    try:
+        shared.load_tiles(6)
+        shared.set_threads(2)
+        later = Library(build_kernels())
+        later.set_threads(3)  # of the kernels that it has loaded
+        assert later.load_tiles(6).call.threads == 3
+    finally:
+        shared.set_threads(before)
 
 
 def test_python_threads_do_not_disturb_each_other():
